@@ -1,0 +1,3 @@
+//! Routing: plan documents, compilation, decision, explanation. Pure.
+
+pub mod document;

@@ -1,0 +1,28 @@
+//! `fourhundred`: a Kubernetes operator that runs a Mobile-400 (移动400) service.
+//!
+//! The map of the house. Dependencies point one way only:
+//! `commands` → `controllers`, `workers` → `ledger`, `api`, `runtime` → `domain`.
+//!
+//! | room | holds | may touch |
+//! |---|---|---|
+//! | [`api`] | the custom resources, one file per kind, rules beside the fields they guard | nothing but types |
+//! | [`domain`] | numbering, calendar, routing, rating: the rules of the trade | arguments and return values only |
+//! | [`controllers`] | custom resources → plan, claims, status | the object stores and one sink |
+//! | [`workers`] | router (SIP, HTTP) and biller (records, usage), fed by a plan | sockets, ledger |
+//! | [`ledger`] | the durable book of calls and money | one database |
+//! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
+//! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
+//! | [`commands`] | one file per subcommand | everything above |
+//!
+//! A controller never talks to a worker's internals and a worker never reads a custom resource: what passes between
+//! them is the plan ([`domain::routing::document`]) one way and usage the other.
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod commands;
+pub mod controllers;
+pub mod domain;
+pub mod folder;
+pub mod ledger;
+pub mod runtime;
+pub mod workers;
