@@ -46,6 +46,13 @@ impl Month {
     pub fn first_instant(self, zone: &TimeZone) -> Timestamp {
         zone.to_timestamp(Date::constant(self.year, self.month, 1).at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
     }
+    pub fn next(self) -> Self {
+        if self.month == 12 {
+            Self { year: self.year + 1, month: 1 }
+        } else {
+            Self { year: self.year, month: self.month + 1 }
+        }
+    }
     pub fn days(self) -> i8 {
         Date::constant(self.year, self.month, 1).days_in_month()
     }
