@@ -13,11 +13,17 @@
 
 pub mod book;
 pub mod charge;
+mod explain;
 pub mod money;
 pub mod monthly;
 pub mod rate;
 pub mod record;
 mod stand_in;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;
 
 pub use charge::{Charge, ChargeKey, DistanceClass, FeeClass, Line};
 pub use money::{MicroYuan, Rounding};

@@ -16,7 +16,8 @@ pub struct FourHundred(u64);
 impl FromStr for FourHundred {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| text.to_owned())
+        let shaped = text.len() == 10 && text.starts_with("400");
+        text.parse().ok().filter(|_| shaped).map(Self).ok_or_else(|| text.to_owned())
     }
 }
 impl fmt::Display for FourHundred {

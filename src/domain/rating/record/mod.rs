@@ -19,7 +19,7 @@ use crate::domain::digest::Digest;
 /// Longest JSON text of one record, in bytes.
 pub const LONGEST_LINE: usize = 8 * 1024;
 /// One record as it is handed over: JSON, camelCase, members in any order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NeutralRecord {
     /// Name of the switch: 1 to 63 letters, digits, `-`, `_`, `.`.
@@ -76,7 +76,7 @@ pub struct RecordIdentity {
 }
 
 /// A record that holds together. Instants are whole milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CallRecord {
     identity: RecordIdentity,
     number: FourHundred,
@@ -121,6 +121,22 @@ pub enum RecordError {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Without the phone numbers: what is printed may reach a log.
+impl fmt::Debug for NeutralRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, call_id, leg, number, outcome, .. } = self;
+        write!(f, "NeutralRecord({source}/{call_id}/{leg} of {number}, {outcome})")
+    }
+}
+
+/// Without the phone numbers: what is printed may reach a log.
+impl fmt::Debug for CallRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { identity: RecordIdentity { source, call_id, leg }, number, outcome, .. } = self;
+        write!(f, "CallRecord({source}/{call_id}/{leg} of {number}, {outcome})")
     }
 }
 
@@ -209,5 +225,129 @@ impl CallRecord {
 
     pub fn decision(&self) -> Option<&str> {
         self.decision.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::neutral;
+    use super::*;
+
+    const CONTRACT: &str = r#"{"source":"fs-1","callId":"a84b4c76e66710","leg":1,"number":"4001000868",
+        "caller":"13900002222","destination":"075566660002","startedAt":"2026-11-23T10:00:00.000+08:00",
+        "platformAnsweredAt":null,"answeredAt":"2026-11-23T10:00:07.200+08:00",
+        "endedAt":"2026-11-23T10:02:11.000+08:00","outcome":"Answered","cause":16}"#;
+
+    type Change = fn(&mut NeutralRecord);
+
+    fn refusal(change: Change) -> String {
+        let mut record = neutral("r", 1);
+        change(&mut record);
+        CallRecord::parse(&record).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_contracts_record_is_read() {
+        let record = CallRecord::from_json(CONTRACT.as_bytes()).unwrap();
+        assert_eq!((record.identity().call_id.as_str(), record.identity().leg), ("a84b4c76e66710", 1));
+        assert_eq!(record.number().to_string(), "4001000868");
+        assert_eq!(record.destination().unwrap().as_str(), "075566660002");
+        assert_eq!(record.answered_at().unwrap().to_string(), "2026-11-23T02:00:07.2Z");
+        assert_eq!((record.outcome(), record.cause()), (Outcome::Answered, Some(16)));
+    }
+
+    #[test]
+    fn instants_out_of_order_are_refused_by_name() {
+        for (sentence, change) in [
+            ("endedAt is before answeredAt", (|r| r.ended_at = "2026-11-23T10:00:07.199+08:00".into()) as Change),
+            ("endedAt is before startedAt", |r| r.ended_at = "2026-11-23T01:59:59.999Z".into()),
+            ("answeredAt is before startedAt", |r| r.answered_at = Some("2026-11-23T09:59:59+08:00".into())),
+            ("endedAt is before platformAnsweredAt", |r| {
+                r.platform_answered_at = Some("2026-11-23T10:02:12+08:00".into());
+            }),
+            ("platformAnsweredAt is before startedAt", |r| {
+                (r.leg, r.destination) = (0, None);
+                r.platform_answered_at = Some("2026-11-23T09:59:58+08:00".into());
+            }),
+            ("the leg lasted more than 30 days", |r| r.ended_at = "2026-12-23T10:00:00.001+08:00".into()),
+        ] {
+            assert_eq!(refusal(change), sentence);
+        }
+    }
+
+    #[test]
+    fn a_leg_after_a_menu_may_begin_after_the_platforms_answer() {
+        let mut record = neutral("menu", 2);
+        record.platform_answered_at = Some("2026-11-23T09:59:20+08:00".to_owned());
+        assert!(CallRecord::parse(&record).is_ok());
+    }
+
+    #[test]
+    fn an_outcome_that_disagrees_with_the_answer_is_refused() {
+        assert_eq!(refusal(|r| r.answered_at = None), "outcome is Answered, but answeredAt is null");
+        let sentence = "outcome is Busy, but answeredAt is set: an answered leg is Answered";
+        assert_eq!(refusal(|r| r.outcome = Outcome::Busy), sentence);
+    }
+
+    #[test]
+    fn each_member_has_its_bound() {
+        for (start, change) in [
+            ("source must be", (|r| r.source = "fs 1".into()) as Change),
+            ("callId must be", |r| r.call_id = "c".repeat(257)),
+            ("callId must be", |r| r.call_id = "a\nb".into()),
+            ("leg must be 0 to 99", |r| r.leg = 100),
+            ("leg must be 0 to 99", |r| r.leg = -1),
+            ("number is not", |r| r.number = "13900002222".into()),
+            ("caller must be", |r| r.caller = Some("1".repeat(65))),
+            ("destination must be a phone", |r| r.destination = Some("reception".into())),
+            ("destination is missing: leg 1", |r| r.destination = None),
+            ("destination must be null", |r| r.leg = 0),
+            ("cause must be", |r| r.cause = Some(1000)),
+            ("decision must be", |r| r.decision = Some("d".repeat(257))),
+            ("endedAt is not an instant", |r| r.ended_at = "2026-11-23T10:02:11".into()),
+            ("startedAt is not an instant", |r| r.started_at = "2026-11-23T10:00:00+08:00[Asia/Shanghai]".into()),
+        ] {
+            let sentence = refusal(change);
+            assert!(sentence.starts_with(start), "{sentence:?} for {start:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_member_is_refused_and_no_value_is_repeated() {
+        let misspelt = CONTRACT.replace("answeredAt\":\"", "anweredAt\":\"");
+        let sentence = CallRecord::from_json(misspelt.as_bytes()).unwrap_err().to_string();
+        assert!(sentence.contains("unknown field `anweredAt`"), "{sentence}");
+        let wrong_type = CONTRACT.replace("\"leg\":1", "\"leg\":\"13900002222\"");
+        let sentence = CallRecord::from_json(wrong_type.as_bytes()).unwrap_err().to_string();
+        assert!(sentence.contains("wrong type") && !sentence.contains("139"), "{sentence}");
+        let long = format!("{CONTRACT}{}", " ".repeat(LONGEST_LINE));
+        assert!(matches!(CallRecord::from_json(long.as_bytes()), Err(RecordError::Length(_))));
+    }
+
+    #[test]
+    fn the_same_content_written_otherwise_has_the_same_hash() {
+        let first = CallRecord::from_json(CONTRACT.as_bytes()).unwrap();
+        let otherwise = CONTRACT
+            .replace("2026-11-23T10:02:11.000+08:00", "2026-11-23T02:02:11.0009Z")
+            .replace("\"caller\":\"13900002222\"", "\"caller\":\"139 0000-2222\"")
+            .replace("\"platformAnsweredAt\":null,", "");
+        assert_eq!(CallRecord::from_json(otherwise.as_bytes()).unwrap().content_hash(), first.content_hash());
+    }
+
+    #[test]
+    fn any_other_content_has_another_hash() {
+        let first = CallRecord::from_json(CONTRACT.as_bytes()).unwrap().content_hash();
+        for (was, is) in [
+            ("\"cause\":16", "\"cause\":17"),
+            ("02:11.000", "02:11.001"),
+            ("\"platformAnsweredAt\":null", "\"platformAnsweredAt\":\"2026-11-23T10:00:01+08:00\""),
+            ("13900002222", "13900002223"),
+            ("075566660002", "075566660003"),
+            ("4001000868", "4001000869"),
+            ("\"cause\":16", "\"cause\":16,\"decision\":\"6f1c:night\""),
+        ] {
+            let other = CallRecord::from_json(CONTRACT.replace(was, is).as_bytes()).unwrap();
+            assert_ne!(other.content_hash(), first, "{is}");
+        }
     }
 }
