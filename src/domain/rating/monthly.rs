@@ -219,7 +219,7 @@ fn days_held(having: &[Held<'_>], zone: &TimeZone, now: Timestamp) -> Vec<Date> 
 }
 
 /// F(nth) − F(nth − 1).
-fn amount_of_day(function: &Function, nth: i8, days: i8, rounding: Rounding) -> Option<MicroYuan> {
+pub(super) fn amount_of_day(function: &Function, nth: i8, days: i8, rounding: Rounding) -> Option<MicroYuan> {
     let cumulative =
         |count: i8| round_ratio(i128::from(function.monthly.micros()) * i128::from(count), i128::from(days), rounding);
     cumulative(nth)?.checked_sub(cumulative(nth.checked_sub(1)?)?)
@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn month(text: &str) -> Month {
-        Month::of(instant(&format!("{text}-15T00:00:00+08:00")), &TimeZone::get("Asia/Shanghai").unwrap())
+        text.parse().unwrap()
     }
 
     fn functions(names: &[&str]) -> Vec<String> {

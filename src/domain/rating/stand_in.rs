@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_ZONE: &str = "Asia/Shanghai";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FourHundred(u64);
 impl FromStr for FourHundred {
     type Err = String;
@@ -28,6 +29,12 @@ impl fmt::Display for FourHundred {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AreaCode(u16);
+impl FromStr for AreaCode {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Area {
     Known(AreaCode),
@@ -35,6 +42,7 @@ pub enum Area {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Month {
     year: i16,
     month: i8,
@@ -91,5 +99,37 @@ impl Caller {
     }
     pub fn area(&self) -> Area {
         Area::Unknown
+    }
+}
+impl From<FourHundred> for String {
+    fn from(value: FourHundred) -> Self {
+        value.to_string()
+    }
+}
+impl TryFrom<String> for FourHundred {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+impl From<Month> for String {
+    fn from(value: Month) -> Self {
+        value.to_string()
+    }
+}
+impl TryFrom<String> for Month {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+impl FromStr for Month {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (year, month) = text.split_once('-').ok_or_else(|| text.to_owned())?;
+        Ok(Self {
+            year: year.parse().map_err(|_| text.to_owned())?,
+            month: month.parse().map_err(|_| text.to_owned())?,
+        })
     }
 }
