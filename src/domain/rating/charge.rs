@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::money::{MicroYuan, Rounding};
-use super::stand_in::{Area, FourHundred, Month};
+use super::stand_in::{Area, FourHundred};
+use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 
 /// The three classes of fees (资费) that a bill has, and no other.

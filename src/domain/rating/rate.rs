@@ -15,7 +15,7 @@ use super::book::{ChargeFrom, Package, PriceBook, Version};
 use super::charge::{CallerInformation, Charge, ChargeKey, DistanceClass, FeeClass, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::record::CallRecord;
-use super::stand_in::Month;
+use crate::domain::calendar::Month;
 
 /// The package of a number's month, with the version whose terms hold for all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use jiff::civil::Date;
 
 use super::document::{PackageDocument, PriceBookDocument, RateDocument, VersionDocument};
 use super::{Function, Package, PriceBook, Rate, Version};
+use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::rating::charge::DistanceClass;
 use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
-use crate::domain::rating::stand_in::{DEFAULT_ZONE, parse_zone};
 
 /// Most entries in any list of a price book.
 const LIST_ITEMS: usize = 64;

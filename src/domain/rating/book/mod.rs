@@ -22,7 +22,7 @@ pub use unserved::{not_yet_charged, not_yet_supported};
 
 use super::charge::{DistanceClass, PartialMonth, PriceSource};
 use super::money::{MicroYuan, Rounding};
-use super::stand_in::Month;
+use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 
 /// A price book that holds together.
