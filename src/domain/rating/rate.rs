@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_own_meter_runs_from_the_first_answer_they_hear() {
+        let welcomed =
+            NeutralRecord { platform_answered_at: Some("2026-11-23T10:00:01+08:00".to_owned()), ..neutral("w", 0) };
+        let abandoned_in_the_menu =
+            NeutralRecord { answered_at: None, outcome: Outcome::Abandoned, ..welcomed.clone() };
+        for record in [welcomed, abandoned_in_the_menu] {
+            let record = CallRecord::parse(&record).unwrap();
+            let caller = rate_call(&book(), None, &record, DistanceClass::Unknown).unwrap().caller.unwrap();
+            assert_eq!(caller.quantity.milliseconds, 130_000);
+            assert_eq!(caller.amount.to_string(), "0.42");
+        }
+    }
+
+    #[test]
     fn a_leg_that_nobody_answered_costs_nothing_even_before_the_first_version() {
         let unanswered = NeutralRecord {
             answered_at: None,
