@@ -1,0 +1,237 @@
+//! Price books (资费): what a Tariff says, checked once and then asked by date.
+//!
+//! [`PriceBookDocument`] is the text that is stored and digested; [`PriceBook`] is the same with every price parsed and
+//! every rule of the contract checked. A book is immutable: a new version of a tariff is a new book with one more
+//! version, and the old one stays in the ledger by its digest.
+
+mod check;
+mod document;
+mod unserved;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+pub use check::PriceBookError;
+pub use document::{
+    ChargeFrom, FunctionDocument, IncrementsDocument, MessagesDocument, MinimumMonthlyDocument, PackageDocument,
+    PerMinuteDocument, PriceBookDocument, RateDocument, RollOver, TaxDocument, VersionDocument, VoiceDocument,
+    WhenDocument,
+};
+pub use unserved::{not_yet_charged, not_yet_supported};
+
+use super::charge::{DistanceClass, PartialMonth, PriceSource};
+use super::money::{MicroYuan, Rounding};
+use crate::domain::calendar::Month;
+use crate::domain::digest::Digest;
+
+/// A price book that holds together.
+#[derive(Debug, Clone)]
+pub struct PriceBook {
+    digest: Digest,
+    zone: TimeZone,
+    /// By first day, each day once.
+    versions: Vec<Version>,
+}
+
+/// The prices from one day on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    book: Digest,
+    effective_from: Date,
+    rounding: Rounding,
+    setup_fee: MicroYuan,
+    charge_from: ChargeFrom,
+    first_seconds: u32,
+    next_seconds: u32,
+    rates: Vec<Rate>,
+    functions: Vec<Function>,
+    packages: Vec<Package>,
+}
+
+/// Prices of a minute for the calls that match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    pub name: String,
+    /// Distance classes that match; empty matches all.
+    distances: Vec<DistanceClass>,
+    /// Information only.
+    pub caller_per_minute: Option<MicroYuan>,
+    pub enterprise_per_minute: MicroYuan,
+}
+
+/// A function of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    pub name: String,
+    pub monthly: MicroYuan,
+    pub partial_month: PartialMonth,
+}
+
+/// A monthly bundle of minutes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    pub name: String,
+    pub monthly: MicroYuan,
+    pub minutes: u32,
+    pub then_per_minute: MicroYuan,
+}
+
+impl PriceBook {
+    /// Checks a document.
+    pub fn new(document: &PriceBookDocument) -> Result<Self, PriceBookError> {
+        check::check(document)
+    }
+
+    /// The document's digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The zone in which its days and months begin.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// Every version, by first day.
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// The version in force on a day; `None` before the first.
+    pub fn version_on(&self, day: Date) -> Option<&Version> {
+        let later = self.versions.partition_point(|version| version.effective_from <= day);
+        self.versions.get(later.checked_sub(1)?)
+    }
+
+    /// The version in force at an instant; `None` before the first.
+    pub fn version_at(&self, instant: Timestamp) -> Option<&Version> {
+        self.version_on(self.zone.to_datetime(instant).date())
+    }
+
+    /// The usage month of an instant.
+    pub fn month_of(&self, instant: Timestamp) -> Month {
+        Month::of(instant, &self.zone)
+    }
+}
+
+impl Version {
+    /// First day.
+    pub fn effective_from(&self) -> Date {
+        self.effective_from
+    }
+
+    /// How its charge lines are rounded.
+    pub fn rounding(&self) -> Rounding {
+        self.rounding
+    }
+
+    /// 开户费
+    pub fn setup_fee(&self) -> MicroYuan {
+        self.setup_fee
+    }
+
+    /// Which answer starts the enterprise's minutes.
+    pub fn charge_from(&self) -> ChargeFrom {
+        self.charge_from
+    }
+
+    /// Seconds of the first and of every further increment, both at least 1.
+    pub fn increments(&self) -> (u32, u32) {
+        (self.first_seconds, self.next_seconds)
+    }
+
+    /// The first rate that matches. A checked book has one for every class.
+    pub fn rate_for(&self, distance: DistanceClass) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.distances.is_empty() || rate.distances.contains(&distance))
+    }
+
+    /// A function of the catalogue.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
+
+    /// A package by its name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+
+    /// What a charge line says of its price.
+    pub fn source(&self) -> PriceSource {
+        PriceSource { book: self.book, version: self.effective_from }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{TARIFF, book, document, instant};
+    use super::*;
+
+    #[test]
+    fn a_version_begins_at_midnight_of_the_books_zone() {
+        let book = book();
+        let first_day = |text: &str| book.version_at(instant(text)).map(|version| version.effective_from().to_string());
+        assert_eq!(first_day("2025-12-31T15:59:59.999Z"), None);
+        assert_eq!(first_day("2025-12-31T16:00:00Z").as_deref(), Some("2026-01-01"));
+        assert_eq!(first_day("2026-11-30T23:59:59+08:00").as_deref(), Some("2026-01-01"));
+        assert_eq!(first_day("2026-12-01T00:00:00+08:00").as_deref(), Some("2026-12-01"));
+        assert_eq!(first_day("2099-06-01T00:00:00Z").as_deref(), Some("2026-12-01"));
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_documented_default() {
+        let book = PriceBook::new(&document(
+            r#"{versions: [{effectiveFrom: "2026-02-03", voice: {rates: [{name: all, perMinute: {enterprise: "0.2"}}]}}]}"#,
+        ))
+        .unwrap();
+        let version = book.versions().first().unwrap();
+        assert_eq!(book.zone().iana_name(), Some("Asia/Shanghai"));
+        assert_eq!((version.rounding(), version.charge_from()), (Rounding::HalfUp, ChargeFrom::DestinationAnswer));
+        assert_eq!((version.increments(), version.setup_fee()), ((60, 60), MicroYuan::ZERO));
+    }
+
+    #[test]
+    fn the_first_rate_that_matches_decides() {
+        let book = book();
+        let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
+        let name = |distance| version.rate_for(distance).unwrap().name.clone();
+        assert_eq!(name(DistanceClass::Local), "local");
+        assert_eq!(name(DistanceClass::LongDistance), "long-distance");
+        assert_eq!(name(DistanceClass::Unknown), "unknown-area");
+    }
+
+    #[test]
+    fn a_document_survives_its_canonical_text_and_keeps_its_digest() {
+        let written = document(TARIFF);
+        let read: PriceBookDocument = serde_json::from_str(&written.canonical()).unwrap();
+        assert_eq!((read.digest(), &read), (written.digest(), &written));
+        assert_ne!(document(&TARIFF.replace("0.58", "0.59")).digest(), written.digest());
+    }
+
+    #[test]
+    fn what_nobody_charges_yet_is_named() {
+        let members = ["messages", "minimumMonthly", "tax"].map(|member| format!("versions[1].{member}"));
+        assert_eq!(not_yet_charged(&document(TARIFF)), members);
+        assert!(not_yet_supported(&document(TARIFF)).is_empty());
+
+        let later = TARIFF
+            .replace("rollOver: None", "rollOver: NextMonth")
+            .replace("{name: flat, perMinute", "{name: flat, minimumCharge: \"0.05\", freeSeconds: 3, perMinute")
+            .replace("{distance: [Local]}", "{distance: [Local], destinationType: [Mobile]}");
+        assert!(not_yet_charged(&document(&later)).contains(&"versions[0].voice.rates[0].minimumCharge".to_owned()));
+        let members = [
+            "versions[0].voice.rates[0].freeSeconds",
+            "versions[1].voice.rates[0].when.destinationType",
+            "versions[1].packages[1].rollOver",
+        ];
+        assert_eq!(not_yet_supported(&document(&later)), members);
+    }
+
+    #[test]
+    fn a_rate_with_a_condition_that_is_not_evaluated_yet_prices_no_call() {
+        let narrowed = TARIFF.replace("{distance: [Local]}", "{distance: [Local], timeOfDay: [{days: [Sunday]}]}");
+        let book = PriceBook::new(&document(&narrowed)).unwrap();
+        let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
+        assert_eq!(version.rate_for(DistanceClass::Local).unwrap().name, "unknown-area");
+    }
+}
