@@ -478,7 +478,10 @@ pub struct WorkerStatus {
 impl CallGateway {
     /// Where the gateway stands.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(self.metadata.namespace.clone().unwrap_or_default(), self.metadata.name.clone().unwrap_or_default())
+        ObjectKey::new(
+            self.metadata.namespace.clone().unwrap_or_default(),
+            self.metadata.name.clone().unwrap_or_default(),
+        )
     }
 }
 

@@ -305,7 +305,10 @@ pub struct When {
 impl FourHundredNumber {
     /// Where the number's object stands.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(self.metadata.namespace.clone().unwrap_or_default(), self.metadata.name.clone().unwrap_or_default())
+        ObjectKey::new(
+            self.metadata.namespace.clone().unwrap_or_default(),
+            self.metadata.name.clone().unwrap_or_default(),
+        )
     }
 
     /// The gateway it refers to, with the namespace filled in.

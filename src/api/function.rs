@@ -88,12 +88,14 @@ fn group_of(spec: &FourHundredNumberSpec, strategy: Strategy) -> Option<String> 
 }
 
 fn caller_area(spec: &FourHundredNumberSpec) -> Option<String> {
-    let uses = |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.caller_areas.is_empty());
+    let uses =
+        |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.caller_areas.is_empty());
     spec.rules.iter().find(uses).map(|rule| format!("rules[{}].when.callerAreas", rule.name))
 }
 
 fn caller_list(spec: &FourHundredNumberSpec) -> Option<String> {
-    let uses = |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.callers.is_empty());
+    let uses =
+        |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.callers.is_empty());
     spec.rules.iter().find(uses).map(|rule| format!("rules[{}].when.callers", rule.name))
 }
 
@@ -101,7 +103,8 @@ fn announcement(spec: &FourHundredNumberSpec) -> Option<String> {
     let rule = spec.rules.iter().find(|rule| matches!(rule.to, Target::Announcement(_)));
     rule.map(|rule| format!("rules[{}].to.announcement", rule.name))
         .or_else(|| {
-            matches!(spec.when_exhausted, Some(Exhausted::Announcement(_))).then(|| "whenExhausted.announcement".to_owned())
+            matches!(spec.when_exhausted, Some(Exhausted::Announcement(_)))
+                .then(|| "whenExhausted.announcement".to_owned())
         })
         .or_else(|| {
             let exceeded = spec.limits.as_ref().and_then(|limits| limits.when_exceeded.as_ref());
@@ -112,7 +115,10 @@ fn announcement(spec: &FourHundredNumberSpec) -> Option<String> {
 fn limits(spec: &FourHundredNumberSpec) -> Option<String> {
     let limits = spec.limits.as_ref();
     let of_number = limits.and_then(|limits| {
-        let members = [(limits.concurrent_calls.is_some(), "concurrentCalls"), (limits.calls_per_month.is_some(), "callsPerMonth")];
+        let members = [
+            (limits.concurrent_calls.is_some(), "concurrentCalls"),
+            (limits.calls_per_month.is_some(), "callsPerMonth"),
+        ];
         members.into_iter().find_map(|(used, name)| used.then(|| format!("limits.{name}")))
     });
     of_number.or_else(|| {

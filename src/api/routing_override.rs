@@ -86,6 +86,9 @@ pub enum OverrideState {
 impl RoutingOverride {
     /// Where the override stands.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(self.metadata.namespace.clone().unwrap_or_default(), self.metadata.name.clone().unwrap_or_default())
+        ObjectKey::new(
+            self.metadata.namespace.clone().unwrap_or_default(),
+            self.metadata.name.clone().unwrap_or_default(),
+        )
     }
 }

@@ -160,7 +160,10 @@ pub struct NextPeriod {
 impl RoutingSchedule {
     /// Where the timetable stands.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::new(self.metadata.namespace.clone().unwrap_or_default(), self.metadata.name.clone().unwrap_or_default())
+        ObjectKey::new(
+            self.metadata.namespace.clone().unwrap_or_default(),
+            self.metadata.name.clone().unwrap_or_default(),
+        )
     }
 }
 

@@ -90,7 +90,11 @@ impl JsonSchema for OverrideTarget {
                 ("destination", DESTINATION, name.clone()),
                 ("group", GROUP, name.clone()),
                 ("announcement", ANNOUNCEMENT, name),
-                ("number", "A mainland mobile or fixed number that the spec does not list, such as 138 0013 8000.", phone),
+                (
+                    "number",
+                    "A mainland mobile or fixed number that the spec does not list, such as 138 0013 8000.",
+                    phone,
+                ),
             ],
             "set exactly one of destination, group, announcement and number",
         )
@@ -108,7 +112,11 @@ impl JsonSchema for Exhausted {
         schema::exactly_one(
             &[
                 ("announcement", ANNOUNCEMENT, name),
-                ("release", "Release the call with this cause; in mode Redirect the switch's own answer stands.", release),
+                (
+                    "release",
+                    "Release the call with this cause; in mode Redirect the switch's own answer stands.",
+                    release,
+                ),
             ],
             "set exactly one of announcement and release",
         )

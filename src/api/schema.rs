@@ -76,7 +76,8 @@ pub(super) fn closed_set(schema: &mut Schema) {
     let mut docs = Vec::new();
     for variant in &variants {
         let name = variant.get("const").cloned().into_iter();
-        let names: Vec<Value> = name.chain(variant.get("enum").and_then(Value::as_array).cloned().unwrap_or_default()).collect();
+        let names: Vec<Value> =
+            name.chain(variant.get("enum").and_then(Value::as_array).cloned().unwrap_or_default()).collect();
         if let (Some(name), Some(doc)) =
             (names.first().and_then(Value::as_str), variant.get("description").and_then(Value::as_str))
         {
