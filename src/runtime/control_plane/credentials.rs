@@ -133,8 +133,7 @@ fn pem(label: &str, bytes: &[u8]) -> String {
         lines.push_str(rest);
         lines.push('\n');
     }
-    lines.push_str(&format!("-----END {label}-----\n"));
-    lines
+    lines + &format!("-----END {label}-----\n")
 }
 
 /// Stands alone: no path in it, so that it works wherever it is copied.

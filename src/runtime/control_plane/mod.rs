@@ -135,7 +135,7 @@ impl Options {
             durability: Durability::Synced,
             audit_policy: None,
             api_server_flags: Vec::new(),
-            ready_within: Duration::from_secs(60),
+            ready_within: Duration::from_mins(1),
             stop_grace: Duration::from_secs(3),
         }
     }

@@ -15,11 +15,11 @@ pub async fn eventually<T, E: Display>(within: Duration, what: &str, mut look: i
         looks += 1;
         match look().await {
             Ok(seen) => return seen,
-            Err(instead) => {
-                assert!(since.elapsed() < within, "{what}: not within {within:?} ({looks} looks). Seen last: {instead}")
+            Err(instead) if since.elapsed() >= within => {
+                panic!("{what}: not within {within:?} ({looks} looks). Seen last: {instead}")
             }
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
