@@ -279,7 +279,10 @@ impl ControlPlane {
     pub async fn client(&self, user: &str) -> Result<Client, ControlPlaneError> {
         let wrap = |error| ControlPlaneError::Kubeconfig(Box::new(error));
         let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig_yaml(user)?).map_err(wrap)?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(wrap)?;
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(wrap)?;
+        // Who asks a server that may be down wants to see that, and each request once.
+        config.default_retry = false;
         Client::try_from(config).map_err(|error| ControlPlaneError::Client(Box::new(error)))
     }
 
