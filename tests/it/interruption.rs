@@ -1,7 +1,6 @@
 //! A test run that is cut short leaves no process and no folder.
 
 use std::{
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -11,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::Command,
+    process::{Child, Command},
 };
 
 use crate::harness::{self, eventually, workspace};
@@ -19,6 +18,7 @@ use crate::harness::{self, eventually, workspace};
 suite! {
     a_terminated_run_leaves_nothing,
     a_killed_run_leaves_nothing,
+    a_held_run_ends_with_the_run_that_holds_it,
     the_next_run_sweeps_only_folders_that_nobody_holds,
 }
 
@@ -30,34 +30,57 @@ async fn a_killed_run_leaves_nothing() {
     run_ended_by(Signal::KILL).await;
 }
 
+async fn a_held_run_ends_with_the_run_that_holds_it() {
+    let mut held = hold().await;
+    drop(held.run.stdin.take());
+    held.leaves_nothing().await;
+}
+
+/// What the held run says of itself.
 #[derive(Deserialize)]
-struct Held {
+struct Line {
     folder: PathBuf,
     pids: Vec<u32>,
 }
 
-/// Starts this binary once more, lets it bring up its control plane, and ends it by `signal`.
-///
+struct Held {
+    run: Child,
+    line: Line,
+}
+
+/// Starts this binary once more and lets it bring up its control plane.
+async fn hold() -> Held {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(harness::HOLD, "1").stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let mut run = command.spawn().unwrap();
+    let line = BufReader::new(run.stdout.take().unwrap()).lines().next_line().await.unwrap();
+    let line = serde_json::from_str(&line.expect("the held run says where it is")).unwrap();
+    let held = Held { run, line };
+    assert_eq!(held.left().len(), 3, "two processes and a folder are there while it runs");
+    held
+}
+
+impl Held {
+    fn left(&self) -> Vec<PathBuf> {
+        let processes = self.line.pids.iter().map(|pid| Path::new("/proc").join(pid.to_string()));
+        processes.chain([self.line.folder.clone()]).filter(|path| path.exists()).collect()
+    }
+
+    async fn leaves_nothing(&mut self) {
+        self.run.wait().await.unwrap();
+        eventually(Duration::from_secs(10), "the ended run leaves nothing", async || {
+            let left = self.left();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        })
+        .await;
+    }
+}
+
 /// No SIGINT here: a run in a script's background, as CI may be, ignores it, and its children inherit that.
 async fn run_ended_by(signal: Signal) {
-    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.env(harness::HOLD, "1").stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
-    let mut run = Command::from(command).kill_on_drop(true).spawn().unwrap();
-    let line = BufReader::new(run.stdout.take().unwrap()).lines().next_line().await.unwrap();
-    let held: Held = serde_json::from_str(&line.expect("the held run says where it is")).unwrap();
-    let left = || {
-        let processes = held.pids.iter().map(|pid| Path::new("/proc").join(pid.to_string()));
-        processes.chain([held.folder.clone()]).filter(|path| path.exists()).collect::<Vec<_>>()
-    };
-    assert_eq!(left().len(), 3, "two processes and a folder are there while it runs");
-
-    kill_process(Pid::from_raw(run.id().unwrap().try_into().unwrap()).unwrap(), signal).unwrap();
-    run.wait().await.unwrap();
-    eventually(Duration::from_secs(10), "the interrupted run leaves nothing", async || {
-        let left = left();
-        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
-    })
-    .await;
+    let mut held = hold().await;
+    kill_process(Pid::from_raw(held.run.id().unwrap().try_into().unwrap()).unwrap(), signal).unwrap();
+    held.leaves_nothing().await;
 }
 
 async fn the_next_run_sweeps_only_folders_that_nobody_holds() {

@@ -71,19 +71,23 @@ pub fn run(suites: impl IntoIterator<Item = Vec<Trial>>) -> ExitCode {
     workspace::sweep(&std::env::temp_dir());
     WORKSPACE.set(Workspace::create(&std::env::temp_dir()).expect("a folder for this run")).expect("set once");
 
-    if std::env::var_os(HOLD).is_some() {
+    let exit_code = if std::env::var_os(HOLD).is_some() {
         RUNTIME.block_on(hold());
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
+        ExitCode::SUCCESS
+    } else {
+        libtest_mimic::run(&arguments, trials).exit_code()
+    };
     RUNTIME.block_on(cluster::take_down());
     workspace().remove();
-    conclusion.exit_code()
+    exit_code
 }
 
-/// Prints `{"folder": …, "pids": […]}` and waits for a signal that ends the process.
+/// Prints `{"folder": …, "pids": […]}` and waits for a signal that ends the process, or for the end of standard input: a
+/// run that is interrupted while it tests interruption leaves nothing either.
 async fn hold() {
     let plane = &cluster().await.control_plane;
     let pids = [plane.etcd_pid().await.unwrap(), plane.api_server_pid().await.unwrap()];
     println!("{}", serde_json::json!({ "folder": workspace().path(), "pids": pids }));
-    std::future::pending::<()>().await;
+    let end_of_input = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    end_of_input.await.unwrap().unwrap();
 }
