@@ -148,3 +148,9 @@ impl Published {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Whether `status` says anything else, in `manager`'s fields, than the store shows.
+pub fn differs<K: Publishable>(object: &K, manager: Manager, status: &impl Serialize) -> bool {
+    let wanted = owned_part::<K>(&serde_json::to_value(status).unwrap_or_default(), manager);
+    wanted != owned_part::<K>(&object.status_value(), manager)
+}
