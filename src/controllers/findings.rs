@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::conditions::{self, reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 
 /// Why something is not as its owner asked: a reason of the closed set and a sentence that says what to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +80,8 @@ impl<'a> ConditionSet<'a> {
     /// True with reason `good`, or False as found.
     pub fn set_result(&mut self, type_: &'static str, good: &'static str, result: &Result<(), Finding>) -> &mut Self {
         match result {
-            Ok(()) => self.set(type_, conditions::TRUE, good, ""),
-            Err(finding) => self.set(type_, conditions::FALSE, finding.reason, &finding.sentence),
+            Ok(()) => self.set(type_, TRUE, good, ""),
+            Err(finding) => self.set(type_, FALSE, finding.reason, &finding.sentence),
         }
     }
 
@@ -89,9 +90,9 @@ impl<'a> ConditionSet<'a> {
         match progress {
             Progress::Settled => self,
             Progress::Reconciling(finding) => {
-                self.set(types::RECONCILING, conditions::TRUE, finding.reason, &finding.sentence)
+                self.set(types::RECONCILING, TRUE, finding.reason, &finding.sentence)
             }
-            Progress::Stalled(finding) => self.set(types::STALLED, conditions::TRUE, finding.reason, &finding.sentence),
+            Progress::Stalled(finding) => self.set(types::STALLED, TRUE, finding.reason, &finding.sentence),
         }
     }
 
@@ -118,7 +119,7 @@ pub enum Progress {
 /// Whether a condition list says True for `type_` at `generation`.
 pub fn is_true_at(conditions: &[Condition], type_: &str, generation: i64) -> bool {
     conditions.iter().any(|condition| {
-        condition.type_ == type_ && condition.status == conditions::TRUE && condition.observed_generation == Some(generation)
+        condition.type_ == type_ && condition.status == TRUE && condition.observed_generation == Some(generation)
     })
 }
 

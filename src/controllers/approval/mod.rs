@@ -11,7 +11,8 @@ use super::sink::Manager;
 use super::tenant::reviewed_digest;
 use super::world::{Find as _, World};
 use crate::api::approval::{ApprovalStatus, SubjectKind};
-use crate::api::conditions::{reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::Approval;
 
 /// Brings an approval's status up to date.

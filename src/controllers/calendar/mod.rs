@@ -10,7 +10,8 @@ use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::sink::Manager;
 use super::world::World;
-use crate::api::conditions::{reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::holiday_calendar::HolidayCalendarStatus;
 use crate::api::HolidayCalendar;
 use crate::domain::calendar::{Calendar, DEFAULT_ZONE, parse_zone};
@@ -89,7 +90,7 @@ fn complete(calendar: &HolidayCalendar, now: Timestamp) -> Result<(), Finding> {
     match wanted.into_iter().find(|year| !has(*year)) {
         None => Ok(()),
         Some(year) if year == today.year() => refuse(
-            reason::YEAR_MISSING,
+            reason::NEXT_YEAR_MISSING,
             format!("No days of {year}: schedules fall back to weekdays. Add the year from the State Council's notice."),
         ),
         Some(year) => refuse(

@@ -4,7 +4,7 @@ use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
 
 use super::{holder_of, text};
-use crate::api::conditions::reason;
+use crate::api::reasons as reason;
 use crate::api::number_claim::{ClaimState, Holder};
 use crate::api::{NumberClaim, NumberClaimSpec, NumberPool};
 use crate::controllers::error::Error;
@@ -117,7 +117,7 @@ fn is_free(world: &World, pool: &NumberPool, number: FourHundred) -> bool {
 
 fn none_free(pool: &NumberPool, pattern: &str) -> Finding {
     Finding::new(
-        reason::NO_NUMBER_FREE,
+        reason::POOL_EXHAUSTED,
         format!("no free number of NumberPool {} matches {pattern}: widen choose.pattern or choose another pool", pool.name_any()),
     )
 }

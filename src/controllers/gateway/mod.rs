@@ -18,7 +18,8 @@ use crate::api::CallGateway;
 use crate::api::call_gateway::{
     CallGatewayStatus, GatewayMode, LedgerType, ListenerAddress, PlanStatus, Protocol, RecordFormat, Runtime, WorkerStatus,
 };
-use crate::api::conditions::{reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::domain::digest::Digest;
 
 /// How long a first status waits for the workers' word.
@@ -52,7 +53,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     set.set_result(types::READY, reason::READY, &ready);
     set.set_progress(&match (&accepted, &programmed) {
         (Err(finding), _) => Progress::Stalled(finding.clone()),
-        (Ok(()), Err(finding)) if finding.reason == reason::PENDING => Progress::Reconciling(finding.clone()),
+        (Ok(()), Err(finding)) if finding.reason == reason::AWAITING_ROUTERS => Progress::Reconciling(finding.clone()),
         _ => Progress::Settled,
     });
     let desired = i32::from(accepted.is_ok());
@@ -94,11 +95,11 @@ fn facts(world: &World, key: &Key, word: &GatewayWord) -> Facts {
     let loaded = served.iter().filter(|digest| digest.is_some() && **digest == head).count();
     let loaded_by = i32::try_from(loaded).unwrap_or(i32::MAX);
     let programmed = if let Some((listener, why)) = word.refused.iter().next() {
-        refuse(reason::LISTENER_NOT_OPEN, format!("listener {listener} cannot be opened: {why}"))
+        refuse(reason::NO_READY_ROUTER, format!("listener {listener} cannot be opened: {why}"))
     } else if routers == 0 {
         refuse(reason::NO_READY_ROUTER, "no router of this gateway is ready")
     } else if loaded_by < routers {
-        refuse(reason::PENDING, "routers have not all loaded the gateway's settings yet")
+        refuse(reason::AWAITING_ROUTERS, "routers have not all loaded the gateway's settings yet")
     } else {
         Ok(())
     };
@@ -112,7 +113,7 @@ fn not_accepted() -> Finding {
 fn ledger(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
     let ledger = word.ledger.clone()?;
     Some(match (ledger, &word.token) {
-        (Err(why), _) => refuse(reason::LEDGER_UNAVAILABLE, format!("the ledger takes no records: {why}")),
+        (Err(why), _) => refuse(reason::LEDGER_UNREACHABLE, format!("the ledger takes no records: {why}")),
         (Ok(()), Some(Err(why))) => refuse(reason::TOKEN_MISSING, format!("call record intake is off: {why}")),
         (Ok(()), None) if gateway.spec.call_records.is_some() => refuse(
             reason::TOKEN_MISSING,
@@ -196,7 +197,7 @@ fn trunk_is_elsewhere(gateway: &CallGateway) -> Result<(), Finding> {
         .find(|listener| listener.protocol != Protocol::Http && listener.port != 0 && listener.port == trunk.port());
     match own {
         Some(listener) if here => refuse(
-            reason::TRUNK_IS_OURSELVES,
+            reason::TRUNK_IS_LISTENER,
             format!("trunk {}:{} is listener {}: name the host behind which the destinations are", trunk.host, trunk.port(), listener.name),
         ),
         _ => Ok(()),

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::apply::Applied;
 use super::dereference::Refs;
 use super::validate::Verdict;
-use crate::api::conditions::{self, reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::four_hundred_number::{FourHundredNumberStatus, NumberState};
 use crate::api::{FourHundredNumber, NEVER_OBSERVED};
 use crate::controllers::findings::{ConditionSet, Finding, Progress, is_true_at};
@@ -31,7 +32,7 @@ pub fn of(
     let mut set = ConditionSet::new(shown, generation, now);
     match (&applied.accepted, &verdict.warning) {
         (Ok(()), Some(warning)) => {
-            set.set(types::ACCEPTED, conditions::TRUE, reason::ACCEPTED, warning);
+            set.set(types::ACCEPTED, TRUE, reason::ACCEPTED, warning);
         }
         (accepted, _) => {
             set.set_result(types::ACCEPTED, reason::ACCEPTED, accepted);
@@ -46,7 +47,7 @@ pub fn of(
     match &ready {
         Ok(()) if number.spec.state() == NumberState::Paused => {
             let sentence = "the number is kept and does not answer: set state to Active to take calls";
-            set.set(types::READY, conditions::TRUE, reason::PAUSED, sentence);
+            set.set(types::READY, TRUE, reason::PAUSED, sentence);
         }
         ready => {
             set.set_result(types::READY, reason::READY, ready);
@@ -73,18 +74,18 @@ fn set_programmed(
     if applied.progress.is_none() {
         // The present spec is not served: whatever was live before still is, at its own generation.
         let served_before = set.old(types::PROGRAMMED).is_some_and(|old| {
-            old.status == conditions::TRUE && old.observed_generation.unwrap_or(NEVER_OBSERVED) <= generation
+            old.status == TRUE && old.observed_generation.unwrap_or(NEVER_OBSERVED) <= generation
         });
         if served_before && applied.claim.is_some() {
             set.keep(types::PROGRAMMED);
         } else {
             let sentence = "no router serves this number: see Accepted and ResolvedRefs";
-            set.set(types::PROGRAMMED, conditions::FALSE, reason::NOT_ACCEPTED, sentence);
+            set.set(types::PROGRAMMED, FALSE, reason::NOT_ACCEPTED, sentence);
         }
         return None;
     }
     if programmed(number, applied) {
-        set.set(types::PROGRAMMED, conditions::TRUE, reason::PROGRAMMED, "");
+        set.set(types::PROGRAMMED, TRUE, reason::PROGRAMMED, "");
         return None;
     }
     let finding = if applied.progress == Some(book::Progress::NoReadyRouter) {
@@ -93,9 +94,9 @@ fn set_programmed(
             format!("gateway {} has no ready router: see its status (kubectl describe cgw)", refs.gateway_key),
         )
     } else {
-        Finding::new(reason::PENDING, format!("routers of gateway {} have not all loaded this generation yet", refs.gateway_key))
+        Finding::new(reason::AWAITING_ROUTERS, format!("routers of gateway {} have not all loaded this generation yet", refs.gateway_key))
     };
-    set.set(types::PROGRAMMED, conditions::FALSE, finding.reason, &finding.sentence);
+    set.set(types::PROGRAMMED, FALSE, finding.reason, &finding.sentence);
     Some(finding)
 }
 
@@ -112,7 +113,7 @@ fn ready(verdict: &Verdict, applied: &Applied, pending: Option<&Finding>) -> Res
 fn progress(applied: &Applied, pending: Option<Finding>) -> Progress {
     match (&applied.accepted, pending) {
         (Err(finding), _) => Progress::Stalled(finding.clone()),
-        (Ok(()), Some(finding)) if finding.reason == reason::PENDING => Progress::Reconciling(finding),
+        (Ok(()), Some(finding)) if finding.reason == reason::AWAITING_ROUTERS => Progress::Reconciling(finding),
         _ => Progress::Settled,
     }
 }

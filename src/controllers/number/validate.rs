@@ -7,7 +7,7 @@ use super::build;
 use super::dereference::Refs;
 use crate::api::FourHundredNumber;
 use crate::api::call_gateway::GatewayMode;
-use crate::api::conditions::reason;
+use crate::api::reasons as reason;
 use crate::api::function::Function;
 use crate::controllers::findings::{Finding, join, refuse};
 use crate::controllers::gateway::admission::Admission;
@@ -127,7 +127,7 @@ fn namespace_belongs_to_a_tenant(number: &FourHundredNumber, refs: &Refs) -> Res
     match &refs.membership {
         Membership::Of(_) => Ok(()),
         Membership::Nobody => refuse(
-            reason::NAMESPACE_WITHOUT_TENANT,
+            reason::UNVERIFIED,
             format!("namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"),
         ),
         Membership::Mismatch => refuse(
@@ -163,11 +163,11 @@ fn tenant_is_verified(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding>
     match &refs.verification {
         Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
         Verification::Pending => refuse(
-            reason::TENANT_NOT_VERIFIED,
+            reason::UNVERIFIED,
             "the tenant's papers await approval: nothing to change here, numbers go live when the platform team approves",
         ),
         Verification::Rejected { .. } => {
-            refuse(reason::TENANT_REJECTED, "the tenant's papers were rejected: see the Tenant's status for the reason")
+            refuse(reason::REJECTED, "the tenant's papers were rejected: see the Tenant's status for the reason")
         }
     }
 }
@@ -259,7 +259,7 @@ fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(
     }
     let offered: Vec<&str> = version.packages.iter().map(|package| package.name.as_str()).collect();
     refuse(
-        reason::PACKAGE_NOT_OFFERED,
+        reason::PACKAGE_NOT_FOUND,
         format!(
             "tariff {} has no package {package}: set package to one of {}, or remove it",
             number.spec.tariff_ref.name,
@@ -319,7 +319,7 @@ fn tariff_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Findin
         None => refuse(reason::TARIFF_NOT_FOUND, format!("there is no Tariff {name}: name one in tariffRef")),
         Some(tariff) => match tariff::price_book(tariff) {
             Ok(_) => Ok(()),
-            Err(sentence) => refuse(reason::TARIFF_NOT_VALID, format!("Tariff {name} is not valid: {sentence}")),
+            Err(sentence) => refuse(reason::REF_NOT_ACCEPTED, format!("Tariff {name} is not valid: {sentence}")),
         },
     }
 }
@@ -350,7 +350,7 @@ fn schedule_is_valid(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> 
     match crate::controllers::schedule::compile(schedule, refs.calendar.as_deref()) {
         Ok(_) => Ok(()),
         Err(finding) => refuse(
-            reason::SCHEDULE_NOT_VALID,
+            reason::REF_NOT_ACCEPTED,
             format!("RoutingSchedule {} is not valid: {}", schedule.metadata.name.as_deref().unwrap_or_default(), finding.sentence),
         ),
     }

@@ -17,7 +17,8 @@ use super::plan::book;
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
 use super::world::{Find as _, World};
-use crate::api::conditions::{self, reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::routing_override::{OverrideState, RoutingOverrideStatus};
 use crate::api::routing_target::OverrideTarget;
 use crate::api::{FourHundredNumber, RoutingOverride};
@@ -130,7 +131,7 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     let ready = accepted.clone().and(resolved).and(superseded(state)).and(live);
     match (&ready, state) {
         (_, Some(OverrideState::Expired)) if accepted.is_ok() => {
-            set.set(types::READY, conditions::TRUE, reason::EXPIRED, "the override has ended and may be deleted");
+            set.set(types::READY, TRUE, reason::EXPIRED, "the override has ended and may be deleted");
         }
         _ => {
             set.set_result(types::READY, reason::READY, &ready);
@@ -177,7 +178,7 @@ fn state(
 fn superseded(state: Option<OverrideState>) -> Result<(), Finding> {
     match state {
         Some(OverrideState::Superseded) => refuse(
-            reason::SUPERSEDED,
+            reason::OVERRIDE_SUPERSEDED,
             "another override of this number with a later beginning holds: delete that one, or this",
         ),
         _ => Ok(()),
@@ -188,7 +189,7 @@ fn live(state: Option<OverrideState>, programmed: Option<bool>) -> Result<(), Fi
     match (state, programmed) {
         (Some(OverrideState::Expired), _) => refuse(reason::EXPIRED, "the override has ended"),
         (_, Some(true)) => Ok(()),
-        (_, Some(false)) => refuse(reason::PENDING, "routers have not all loaded this override yet"),
+        (_, Some(false)) => refuse(reason::AWAITING_ROUTERS, "routers have not all loaded this override yet"),
         (_, None) => refuse(reason::NOT_ACCEPTED, "no router serves this override: see Accepted and ResolvedRefs"),
     }
 }

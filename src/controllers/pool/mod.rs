@@ -10,7 +10,7 @@ use super::error::Error;
 use super::findings::{ConditionSet, Finding, accepted_and_ready, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::world::World;
-use crate::api::conditions::reason;
+use crate::api::reasons as reason;
 use crate::api::number_pool::{Grade, NumberPoolStatus};
 use crate::api::NumberPool;
 use crate::domain::numbering::{FourHundred, VanityPattern, carrier_of};
@@ -120,7 +120,7 @@ fn overlaps_no_other(pool: &NumberPool, world: &World) -> Result<(), Finding> {
         for (first, last) in ranges(&other) {
             if let Some((from, to)) = mine.iter().find(|(from, to)| *from <= last && first <= *to) {
                 return refuse(
-                    reason::POOLS_OVERLAP,
+                    reason::RANGES_OVERLAP,
                     format!("ranges {from}–{to} overlap NumberPool {}, which has {first}–{last}: take the common part out of one", other.name_any()),
                 );
             }

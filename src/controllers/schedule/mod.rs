@@ -13,7 +13,8 @@ use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Manager;
 use super::world::{Find as _, World};
-use crate::api::conditions::{reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::routing_schedule::{DayName, NextPeriod, RoutingScheduleStatus, TimeRange};
 use crate::api::{HolidayCalendar, RoutingSchedule};
 use crate::domain::calendar::{Calendar, Schedule, ScheduleError, parse_zone};
@@ -27,7 +28,7 @@ pub fn compile(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -
     let days = match calendar {
         Some(calendar) => Some(
             Calendar::new(&calendar::document(calendar, None))
-                .map_err(|error| Finding::new(reason::CALENDAR_NOT_VALID, error.to_string()))?,
+                .map_err(|error| Finding::new(reason::REF_NOT_ACCEPTED, error.to_string()))?,
         ),
         None => None,
     };

@@ -17,7 +17,8 @@ use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::world::{Find as _, Trust, World};
 use crate::api::approval::Verdict;
-use crate::api::conditions::{self, reason, types};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
 use crate::api::tenant::{Payment, TenantStatus, Verification as ToldVerification, VerificationState};
 use crate::api::Tenant;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
@@ -125,11 +126,11 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
     let verified = match &verification {
         Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
         Verification::Pending => refuse(
-            reason::TENANT_NOT_VERIFIED,
+            reason::UNVERIFIED,
             format!("no Approval covers the papers as they stand: run `fourhundred approve tenant {}`", tenant.name_any()),
         ),
         Verification::Rejected { reason: why } => {
-            refuse(reason::TENANT_REJECTED, format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"))
+            refuse(reason::REJECTED, format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"))
         }
     };
     let count = world.references().claims_of_tenant(&tenant.name_any());
@@ -141,7 +142,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
     match (&ready, &verification) {
         (Ok(()), Verification::Expired { until }) => {
             let sentence = format!("the approval ended on {until}; calls go on, have it renewed");
-            set.set(types::READY, conditions::TRUE, reason::APPROVAL_EXPIRED, &sentence);
+            set.set(types::READY, TRUE, reason::PAPERS_EXPIRED, &sentence);
         }
         _ => {
             set.set_result(types::READY, reason::READY, &ready);
@@ -195,7 +196,7 @@ fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
         let gateways = world.stores.gateways.state();
         if let Some(gateway) = gateways.iter().find(|gateway| gateway.namespace().as_deref() == Some(namespace)) {
             return refuse(
-                reason::NAMESPACE_HOLDS_GATEWAY,
+                reason::NAMESPACE_OF_GATEWAY,
                 format!("namespace {namespace} holds CallGateway {}: take it out of namespaces, plans live there", gateway.name_any()),
             );
         }
