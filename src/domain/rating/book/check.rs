@@ -1,0 +1,204 @@
+//! From a price book's text to a price book: each rule of the contract once, each refusal with its place.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use super::document::{PackageDocument, PriceBookDocument, RateDocument, VersionDocument};
+use super::{Function, Package, PriceBook, Rate, Version};
+use crate::domain::digest::Digest;
+use crate::domain::rating::charge::DistanceClass;
+use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
+use crate::domain::rating::stand_in::{DEFAULT_ZONE, parse_zone};
+
+/// Most entries in any list of a price book.
+const LIST_ITEMS: usize = 64;
+/// Longest name of a rate, function or package.
+const NAME_CHARS: usize = 63;
+/// Highest price, in yuan: a month of seconds at this price is far from the end of 64 bits.
+const HIGHEST_PRICE: MicroYuan = MicroYuan::from_micros(1_000_000_000_000);
+/// Longest increment, in seconds.
+const LONGEST_INCREMENT: i64 = 86_400;
+/// Most minutes in a package.
+const MOST_MINUTES: i64 = 100_000_000;
+
+/// What is wrong with a price book. `at` is the member's path: `versions[0].voice.rates[2].perMinute.enterprise`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PriceBookError {
+    #[error("currency: {0:?} is not served: CNY is the only currency")]
+    Currency(String),
+    #[error("timeZone: {0:?} is not an IANA time zone, such as Asia/Shanghai")]
+    Zone(String),
+    #[error("{at}: {count} entries, but 1 to {LIST_ITEMS} are needed")]
+    Count { at: String, count: usize },
+    #[error("{at}: {text:?} is not a date, such as 2026-01-01")]
+    Date { at: String, text: String },
+    #[error("{at}: another version begins on {day} too; each needs a day of its own")]
+    SameDay { at: String, day: Date },
+    #[error("{at}: not a price")]
+    Price { at: String, source: ParseMoneyError },
+    #[error("{at}: {price} is no price: 0.00 to {HIGHEST_PRICE} is needed")]
+    PriceRange { at: String, price: MicroYuan },
+    #[error("{at}: {value} is out of range: {least} to {most} is needed")]
+    Range { at: String, value: i64, least: i64, most: i64 },
+    #[error("{at}: {name:?} is no name: 1 to {NAME_CHARS} of letters, digits, '-', '_', '.' are needed")]
+    Name { at: String, name: String },
+    #[error("{at}: the name {name:?} is used twice")]
+    SameName { at: String, name: String },
+    #[error("{at}: the last rate {name:?} must match every call; give it no `when`")]
+    LastRate { at: String, name: String },
+}
+
+/// Checks a document and parses its prices.
+pub(super) fn check(document: &PriceBookDocument) -> Result<PriceBook, PriceBookError> {
+    if let Some(currency) = document.currency.as_deref().filter(|currency| *currency != "CNY") {
+        return Err(PriceBookError::Currency(shortened(currency)));
+    }
+    let zone_name = document.time_zone.as_deref().unwrap_or(DEFAULT_ZONE);
+    let zone = parse_zone(zone_name).map_err(|_| PriceBookError::Zone(shortened(zone_name)))?;
+    counted("versions", &document.versions, 1)?;
+    let digest = document.digest();
+    let mut versions: Vec<Version> = Vec::with_capacity(document.versions.len());
+    for (index, written) in document.versions.iter().enumerate() {
+        let at = format!("versions[{index}]");
+        let version = check_version(&at, digest, written)?;
+        if versions.iter().any(|other| other.effective_from == version.effective_from) {
+            return Err(PriceBookError::SameDay { at: format!("{at}.effectiveFrom"), day: version.effective_from });
+        }
+        versions.push(version);
+    }
+    versions.sort_by_key(|version| version.effective_from);
+    Ok(PriceBook { digest, zone, versions })
+}
+
+fn check_version(at: &str, book: Digest, written: &VersionDocument) -> Result<Version, PriceBookError> {
+    let increments = written.voice.increments;
+    let increment = |member: &str, seconds: Option<i64>| {
+        whole(&format!("{at}.voice.increments.{member}"), seconds.unwrap_or(60), 1, LONGEST_INCREMENT)
+    };
+    Ok(Version {
+        book,
+        effective_from: date(&format!("{at}.effectiveFrom"), &written.effective_from)?,
+        rounding: written.rounding.unwrap_or_default(),
+        setup_fee: match &written.setup_fee {
+            Some(fee) => price(&format!("{at}.setupFee"), fee)?,
+            None => MicroYuan::ZERO,
+        },
+        charge_from: written.voice.charge_from.unwrap_or_default(),
+        first_seconds: increment("firstSeconds", increments.map(|seconds| seconds.first_seconds))?,
+        next_seconds: increment("nextSeconds", increments.map(|seconds| seconds.next_seconds))?,
+        rates: check_rates(&format!("{at}.voice.rates"), &written.voice.rates)?,
+        functions: check_functions(at, written)?,
+        packages: check_packages(&format!("{at}.packages"), &written.packages)?,
+    })
+}
+
+fn check_rates(at: &str, written: &[RateDocument]) -> Result<Vec<Rate>, PriceBookError> {
+    counted(at, written, 1)?;
+    names(at, written.iter().map(|rate| rate.name.as_str()))?;
+    if let Some(last) = written.last().filter(|last| !matches_every_call(last)) {
+        return Err(PriceBookError::LastRate { at: format!("{at}[{}]", written.len() - 1), name: last.name.clone() });
+    }
+    let mut rates = Vec::with_capacity(written.len());
+    for (index, rate) in written.iter().enumerate() {
+        let at = format!("{at}[{index}].perMinute");
+        let caller = rate.per_minute.caller.as_deref();
+        let checked = Rate {
+            name: rate.name.clone(),
+            distances: rate.when.as_ref().map(|when| when.distance.clone()).unwrap_or_default(),
+            caller_per_minute: caller.map(|text| price(&format!("{at}.caller"), text)).transpose()?,
+            enterprise_per_minute: price(&format!("{at}.enterprise"), &rate.per_minute.enterprise)?,
+        };
+        // A condition that nobody evaluates yet must not widen the rate to calls it does not name.
+        if !has_unserved_condition(rate) {
+            rates.push(checked);
+        }
+    }
+    Ok(rates)
+}
+
+fn has_unserved_condition(rate: &RateDocument) -> bool {
+    rate.when.as_ref().is_some_and(|when| when.destination_type.is_some() || when.time_of_day.is_some())
+}
+
+fn matches_every_call(rate: &RateDocument) -> bool {
+    let every = [DistanceClass::Local, DistanceClass::LongDistance, DistanceClass::Unknown];
+    let distances = rate.when.as_ref().map_or(&[][..], |when| &when.distance);
+    !has_unserved_condition(rate) && (distances.is_empty() || every.iter().all(|class| distances.contains(class)))
+}
+
+fn check_functions(at: &str, written: &VersionDocument) -> Result<Vec<Function>, PriceBookError> {
+    let at = format!("{at}.functions");
+    counted(&at, &written.functions, 0)?;
+    names(&at, written.functions.iter().map(|function| function.name.as_str()))?;
+    let functions = written.functions.iter().enumerate();
+    functions
+        .map(|(index, function)| {
+            Ok(Function {
+                name: function.name.clone(),
+                monthly: price(&format!("{at}[{index}].monthly"), &function.monthly)?,
+                partial_month: function.partial_month.unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+fn check_packages(at: &str, written: &[PackageDocument]) -> Result<Vec<Package>, PriceBookError> {
+    counted(at, written, 0)?;
+    names(at, written.iter().map(|package| package.name.as_str()))?;
+    let packages = written.iter().enumerate();
+    packages
+        .map(|(index, package)| {
+            Ok(Package {
+                name: package.name.clone(),
+                monthly: price(&format!("{at}[{index}].monthly"), &package.monthly)?,
+                minutes: whole(&format!("{at}[{index}].minutes"), package.minutes, 0, MOST_MINUTES)?,
+                then_per_minute: price(&format!("{at}[{index}].thenPerMinute"), &package.then_per_minute)?,
+            })
+        })
+        .collect()
+}
+
+fn counted<T>(at: &str, list: &[T], least: usize) -> Result<(), PriceBookError> {
+    let fits = (least..=LIST_ITEMS).contains(&list.len());
+    if fits { Ok(()) } else { Err(PriceBookError::Count { at: at.to_owned(), count: list.len() }) }
+}
+
+fn names<'a>(at: &str, names: impl Iterator<Item = &'a str>) -> Result<(), PriceBookError> {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        let at = || format!("{at}[{index}].name");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() || name.len() > NAME_CHARS || !name.bytes().all(plain) {
+            return Err(PriceBookError::Name { at: at(), name: shortened(name) });
+        }
+        if !seen.insert(name) {
+            return Err(PriceBookError::SameName { at: at(), name: name.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn date(at: &str, text: &str) -> Result<Date, PriceBookError> {
+    // jiff reads more forms than the contract writes.
+    let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text);
+    day.ok_or_else(|| PriceBookError::Date { at: at.to_owned(), text: shortened(text) })
+}
+
+fn price(at: &str, text: &str) -> Result<MicroYuan, PriceBookError> {
+    let price: MicroYuan = text.parse().map_err(|source| PriceBookError::Price { at: at.to_owned(), source })?;
+    if (MicroYuan::ZERO..=HIGHEST_PRICE).contains(&price) {
+        Ok(price)
+    } else {
+        Err(PriceBookError::PriceRange { at: at.to_owned(), price })
+    }
+}
+
+fn whole(at: &str, value: i64, least: i64, most: i64) -> Result<u32, PriceBookError> {
+    let fits = u32::try_from(value).ok().filter(|_| (least..=most).contains(&value));
+    fits.ok_or_else(|| PriceBookError::Range { at: at.to_owned(), value, least, most })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}

@@ -1,0 +1,67 @@
+//! Members of a price book that are accepted as text and not reckoned with yet: named, never ignored in silence.
+//!
+//! The contract tells two cases apart. A member that would only add money is *not charged yet* and the tariff works
+//! without it. A member without which a call would cost more than the tariff says, or another price than it says, is
+//! *not supported yet*: a tariff that has one must not be used.
+
+use super::document::{PriceBookDocument, RateDocument, RollOver, VersionDocument};
+
+/// Paths of the members that would add money and do not (`FullyEnforced=False, NotYetCharged`):
+/// `versions[0].minimumMonthly`.
+pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
+    paths(book, |version| {
+        let mut found = Vec::new();
+        for (at, rate) in version.voice.rates.iter().enumerate() {
+            if rate.minimum_charge.is_some() {
+                found.push(format!("voice.rates[{at}].minimumCharge"));
+            }
+        }
+        if version.messages.is_some() {
+            found.push("messages".to_owned());
+        }
+        if version.minimum_monthly.is_some() {
+            found.push("minimumMonthly".to_owned());
+        }
+        if version.tax.is_some() {
+            found.push("tax".to_owned());
+        }
+        found
+    })
+}
+
+/// Paths of the members that would lower or change a price (`Accepted=False, NotYetSupported`):
+/// `versions[0].voice.rates[1].when.timeOfDay`.
+pub fn not_yet_supported(book: &PriceBookDocument) -> Vec<String> {
+    paths(book, |version| {
+        let mut found: Vec<String> = Vec::new();
+        for (at, rate) in version.voice.rates.iter().enumerate() {
+            found.extend(conditions(rate).into_iter().map(|member| format!("voice.rates[{at}].{member}")));
+        }
+        for (at, package) in version.packages.iter().enumerate() {
+            if package.roll_over == Some(RollOver::NextMonth) {
+                found.push(format!("packages[{at}].rollOver"));
+            }
+        }
+        found
+    })
+}
+
+fn paths(book: &PriceBookDocument, of: impl Fn(&VersionDocument) -> Vec<String>) -> Vec<String> {
+    let versions = book.versions.iter().enumerate();
+    versions
+        .flat_map(|(at, version)| of(version).into_iter().map(move |path| format!("versions[{at}].{path}")))
+        .collect()
+}
+
+fn conditions(rate: &RateDocument) -> Vec<&'static str> {
+    let when = rate.when.as_ref();
+    [
+        ("when.destinationType", when.is_some_and(|when| when.destination_type.is_some())),
+        ("when.timeOfDay", when.is_some_and(|when| when.time_of_day.is_some())),
+        ("freeSeconds", rate.free_seconds.is_some()),
+        ("volumeSteps", rate.volume_steps.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(member, present)| present.then_some(member))
+    .collect()
+}

@@ -1,0 +1,217 @@
+//! Charge lines: what the ledger books, with all that a reader needs to compute the amount again.
+//!
+//! A line is booked at most once because its [`ChargeKey`] is unique in the ledger. It names the price book by digest,
+//! the version by its first day and the price by its name, so a statement can be recomputed to the last digit. Lines
+//! are stored as JSON; their field names are part of the ledger's format.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::money::{MicroYuan, Rounding};
+use super::stand_in::{Area, FourHundred, Month};
+use crate::domain::digest::Digest;
+
+/// The three classes of fees (资费) that a bill has, and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum FeeClass {
+    /// 开户费: once per number and tenant.
+    Setup,
+    /// 通信费: calls, packages of minutes, downlink messages.
+    Communication,
+    /// 功能使用费: value-added functions, by the month.
+    Function,
+}
+
+/// The totals that a number's status shows (`usage.charges`), and which of them a line adds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Total {
+    Setup,
+    /// Calls and packages of minutes.
+    Voice,
+    Functions,
+}
+
+/// Local (市话) or long distance (长途): the caller's area against that of the leg's destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DistanceClass {
+    Local,
+    LongDistance,
+    /// One of the two areas is not known: neither of the others.
+    Unknown,
+}
+
+impl DistanceClass {
+    /// The class of a leg between two areas.
+    pub fn between(caller: Area, destination: Area) -> Self {
+        match (caller, destination) {
+            (Area::Known(from), Area::Known(to)) if from == to => Self::Local,
+            (Area::Known(_), Area::Known(_)) => Self::LongDistance,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for DistanceClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::LongDistance => "long distance",
+            Self::Unknown => "distance unknown",
+        })
+    }
+}
+
+/// How a function's fee counts a month in which the function was not held throughout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PartialMonth {
+    /// The whole fee, once.
+    #[default]
+    Full,
+    /// Days held, both ends included, by the days of the month.
+    Daily,
+}
+
+/// What makes a line booked at most once. Its text ([`fmt::Display`]) is the ledger's unique key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ChargeKey {
+    /// One answered leg of a call.
+    Call { source: String, call_id: String, leg: u8 },
+    /// Once per number and tenant, for ever.
+    Setup { number: FourHundred, tenant: String },
+    /// A package's fee of a month.
+    Package { number: FourHundred, package: String, month: Month },
+    /// A function's fee of a month, `Full`.
+    Function { number: FourHundred, function: String, month: Month },
+    /// One day's part of a function's fee of a month, `Daily`.
+    FunctionDay { number: FourHundred, function: String, month: Month, day: i8 },
+}
+
+impl fmt::Display for ChargeKey {
+    /// The part that may hold any character stands last, so two keys never have one text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call { source, call_id, leg } => write!(f, "call/{leg}/{source}/{call_id}"),
+            Self::Setup { number, tenant } => write!(f, "setup/{number}/{tenant}"),
+            Self::Package { number, package, month } => write!(f, "package/{number}/{month}/{package}"),
+            Self::Function { number, function, month } => write!(f, "function/{number}/{month}/{function}"),
+            Self::FunctionDay { number, function, month, day } => {
+                write!(f, "function/{number}/{month}-{day:02}/{function}")
+            }
+        }
+    }
+}
+
+/// Where a line's price stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PriceSource {
+    /// The price book.
+    pub book: Digest,
+    /// First day of the version that priced the line.
+    pub version: Date,
+}
+
+/// Seconds of a leg: measured, and as charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quantity {
+    /// From the answer that counts to the end, in milliseconds.
+    pub milliseconds: u64,
+    /// Length of the first increment in seconds.
+    pub first_seconds: u32,
+    /// Length of every further increment in seconds.
+    pub next_seconds: u32,
+    /// Seconds charged: the duration brought up to whole increments.
+    pub seconds: u64,
+}
+
+/// What a line is for, with every figure of its computation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Line {
+    /// A leg by its rate: seconds × price per minute ÷ 60.
+    Voice {
+        rate: String,
+        distance: DistanceClass,
+        #[serde(flatten)]
+        quantity: Quantity,
+        per_minute: MicroYuan,
+    },
+    /// A leg of a number that has a package: F(used + seconds) − F(used), F(s) = the price of the seconds beyond the
+    /// package.
+    PackageVoice {
+        package: String,
+        /// Minutes in the package.
+        minutes: u32,
+        distance: DistanceClass,
+        #[serde(flatten)]
+        quantity: Quantity,
+        /// Seconds of the month that were charged or covered before this leg.
+        used_seconds: u64,
+        then_per_minute: MicroYuan,
+    },
+    /// 开户费
+    Setup,
+    /// A package's monthly fee, due in full.
+    Package { package: String },
+    /// A function's monthly fee, in full.
+    Function { function: String },
+    /// The `nth` day of a month in which the function was held: F(nth) − F(nth − 1), F(n) = monthly × n ÷ days.
+    FunctionDay {
+        function: String,
+        monthly: MicroYuan,
+        /// Which of the days held this one is, from 1.
+        nth: i8,
+        /// Days of the month.
+        days: i8,
+    },
+}
+
+/// One charge line: at most one rounding went into its amount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    pub key: ChargeKey,
+    pub class: FeeClass,
+    pub line: Line,
+    /// How the amount was rounded.
+    pub rounding: Rounding,
+    pub amount: MicroYuan,
+    /// The month in which it was used, in the tariff's zone.
+    pub usage_month: Month,
+    pub price: PriceSource,
+}
+
+/// What the caller pays to their own carrier by the tariff's `caller` price. Never part of a total.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallerInformation {
+    pub rate: String,
+    #[serde(flatten)]
+    pub quantity: Quantity,
+    pub per_minute: MicroYuan,
+    pub amount: MicroYuan,
+}
+
+impl Charge {
+    /// The total of a number's status that this line adds to.
+    pub fn total(&self) -> Total {
+        match self.line {
+            Line::Voice { .. } | Line::PackageVoice { .. } | Line::Package { .. } => Total::Voice,
+            Line::Setup => Total::Setup,
+            Line::Function { .. } | Line::FunctionDay { .. } => Total::Functions,
+        }
+    }
+
+    /// Seconds that the line charges or that a package covers; 0 for what is not a call.
+    pub fn seconds(&self) -> u64 {
+        match self.line {
+            Line::Voice { quantity, .. } | Line::PackageVoice { quantity, .. } => quantity.seconds,
+            Line::Setup | Line::Package { .. } | Line::Function { .. } | Line::FunctionDay { .. } => 0,
+        }
+    }
+}
