@@ -22,11 +22,13 @@ pub(super) fn tenant_of(account: &str) -> Option<String> {
 
 /// `2026-11` as 202611.
 pub(super) fn month_column(month: Month) -> i64 {
-    month.to_string().bytes().filter(u8::is_ascii_digit).fold(0, |key, digit| key * 10 + i64::from(digit - b'0'))
+    let first = month.first_day();
+    i64::from(first.year()) * 100 + i64::from(first.month())
 }
 
 pub(super) fn month_from(column: i64) -> Result<Month, LedgerError> {
-    format!("{:04}-{:02}", column / 100, column % 100).parse().map_err(|_| unreadable("month", column))
+    let (year, month) = (i16::try_from(column / 100).ok(), i8::try_from(column % 100).ok());
+    year.zip(month).and_then(|(year, month)| Month::new(year, month)).ok_or_else(|| unreadable("month", column))
 }
 
 /// Ten digits fit into 34 bits.
