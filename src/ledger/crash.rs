@@ -39,7 +39,9 @@ impl fmt::Display for CrashPoint {
 
 /// Text that names no crash point.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a crash point: after-insert, before-commit or after-commit-before-answer, with an optional count such as before-commit:3")]
+#[error(
+    "{0:?} is not a crash point: after-insert, before-commit or after-commit-before-answer, with an optional count such as before-commit:3"
+)]
 pub struct ParseCrashPointsError(String);
 
 /// Which point is armed, if any.

@@ -50,7 +50,9 @@ pub enum LedgerError {
     Held { lock: PathBuf },
     #[error("cannot open {}: a folder that this process may write is needed", path.display())]
     Path { path: PathBuf, class: ErrorClass, source: Arc<std::io::Error> },
-    #[error("ledger schema {found} is newer than {known}, the newest of this build: run the newer version, or restore a copy from before the upgrade")]
+    #[error(
+        "ledger schema {found} is newer than {known}, the newest of this build: run the newer version, or restore a copy from before the upgrade"
+    )]
     NewerSchema { found: u32, known: u32 },
     #[error("{} is a database but not a ledger: name another file", path.display())]
     NotALedger { path: PathBuf },

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 
 pub use error::{ErrorClass, LedgerError};
 pub use types::{
-    Accrued, BindingChanges, Booking, Calls, Charges, Cursor, Kept, LedgerId, Received, Retried, TenantTotal, UnratedCount,
-    UnratedReason, Usage, UsagePage,
+    Accrued, BindingChanges, Booking, Calls, Charges, Cursor, Kept, LedgerId, Received, Retried, TenantTotal,
+    UnratedCount, UnratedReason, Usage, UsagePage,
 };
 
 use crate::domain::calendar::Month;

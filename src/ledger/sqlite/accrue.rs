@@ -8,8 +8,8 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::memory::{BookMissing, History, Memory};
 use super::post::{self, Posted, Posting};
-use super::writer::Desk;
 use super::value;
+use super::writer::Desk;
 use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
@@ -45,7 +45,7 @@ fn may_owe(memory: &Memory, history: &History, now: Timestamp) -> bool {
         None => through < latest.valid_from,
         Some(terms) => {
             let zone = memory.books.get(&terms.price_book).map_or(&memory.zone, |book| book.zone());
-            through < now && day(through, zone) != day(now, zone)
+            through < latest.valid_from || (through < now && day(through, zone) != day(now, zone))
         }
     }
 }
@@ -139,8 +139,7 @@ fn binding_of(spans: &[(i64, Span<'_>)], charge: &Charge) -> i64 {
     let priced_by = |book: &PriceBook, digest: Digest| book.digest() == digest;
     let in_month = |span: &Span<'_>, month: Month| {
         let zone = span.book.zone();
-        span.from < month.next().first_instant(zone)
-            && span.until.is_none_or(|until| until > month.first_instant(zone))
+        span.from < month.next().first_instant(zone) && span.until.is_none_or(|until| until > month.first_instant(zone))
     };
     spans
         .iter()

@@ -22,7 +22,8 @@ use crate::ledger::{Booking, LedgerError, Received, UnratedReason};
 /// Books records in order; one answer each.
 pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> Result<Vec<Booking>, LedgerError> {
     let months = i32::from(desk.horizon_months);
-    let horizon = at.to_zoned(TimeZone::UTC).checked_sub(months.months()).map_or(Timestamp::MIN, |then| then.timestamp());
+    let horizon =
+        at.to_zoned(TimeZone::UTC).checked_sub(months.months()).map_or(Timestamp::MIN, |then| then.timestamp());
     received
         .iter()
         .map(|one| {
@@ -80,7 +81,8 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
     let number = value::number_column(record.number());
     let history = desk.memory.numbers.get(&number);
     let held = history.and_then(|history| history.at(record.started_at()));
-    let Some((history, held, terms)) = history.zip(held).and_then(|(history, held)| Some((history, held, held.terms.clone()?)))
+    let Some((history, held, terms)) =
+        history.zip(held).and_then(|(history, held)| Some((history, held, held.terms.clone()?)))
     else {
         let month = crate::domain::calendar::Month::of(record.started_at(), &desk.memory.zone);
         let tenant = desk.memory.account(desk.connection, value::NOBODY).map_err(failed)?;

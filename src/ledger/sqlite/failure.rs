@@ -59,3 +59,37 @@ fn class_of(error: &rusqlite::Error) -> ErrorClass {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn each_failure_of_the_database_has_its_class() {
+        for (code, class) in [
+            (ffi::SQLITE_BUSY, ErrorClass::Busy),
+            (ffi::SQLITE_FULL, ErrorClass::Full),
+            (ffi::SQLITE_READONLY, ErrorClass::ReadOnly),
+            (ffi::SQLITE_CORRUPT, ErrorClass::Corrupt),
+            (ffi::SQLITE_NOTADB, ErrorClass::Corrupt),
+            (ffi::SQLITE_CONSTRAINT, ErrorClass::Invalid),
+            (ffi::SQLITE_IOERR, ErrorClass::Transient),
+            (ffi::SQLITE_NOMEM, ErrorClass::Transient),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(when(Doing::Book)(error).class(), class, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_databases_own_words_are_the_source_and_not_the_sentence() {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), Some("page 7".to_owned()));
+        let error = when(Doing::Accrue)(error);
+        assert_eq!(
+            error.to_string(),
+            "cannot book monthly fees: the disk is full; nothing was booked, make room and send again"
+        );
+        assert!(std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("page 7")));
+    }
+}

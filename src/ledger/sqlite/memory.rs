@@ -71,7 +71,10 @@ impl History {
             let Some(terms) = held.terms.as_deref().filter(|terms| terms.tenant == tenant) else { continue };
             let book = books.get(&terms.price_book).ok_or(BookMissing)?;
             let package = terms.package.as_deref();
-            spans.push((held.id, Span { from: held.valid_from, until: end, book, package, functions: &terms.functions }));
+            spans.push((
+                held.id,
+                Span { from: held.valid_from, until: end, book, package, functions: &terms.functions },
+            ));
         }
         Ok(spans)
     }

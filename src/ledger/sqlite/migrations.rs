@@ -21,7 +21,8 @@ const APPLICATION_ID: i64 = 0x4634_3030;
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
     let failed = failure::when(Doing::Open);
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
     if application != APPLICATION_ID && tables > 0 {
         return Err(LedgerError::NotALedger { path: path.to_owned() });
     }
@@ -38,13 +39,13 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), Ledger
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {
     let marked: Option<i64> = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'", [], |row| row.get(0))
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_versions'", [], |row| {
+            row.get(0)
+        })
         .optional()?;
     match marked {
         None => Ok(0),
-        Some(_) => {
-            connection.query_row("SELECT coalesce(max(version), 0) FROM schema_versions", [], |row| row.get(0))
-        }
+        Some(_) => connection.query_row("SELECT coalesce(max(version), 0) FROM schema_versions", [], |row| row.get(0)),
     }
 }
 
@@ -94,9 +95,7 @@ mod tests {
     fn what_is_booked_cannot_be_changed() {
         let mut connection = Connection::open_in_memory().unwrap();
         run(&mut connection, Path::new("a.db")).unwrap();
-        connection
-            .execute_batch("INSERT INTO records VALUES (1, 2, 3, 4001000868, 0, '{}')")
-            .unwrap();
+        connection.execute_batch("INSERT INTO records VALUES (1, 2, 3, 4001000868, 0, '{}')").unwrap();
         let error = connection.execute("UPDATE records SET number = 4001000869", []).unwrap_err();
         assert!(error.to_string().contains("records are never changed"), "{error}");
     }

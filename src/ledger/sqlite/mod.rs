@@ -22,6 +22,9 @@ mod totals;
 mod value;
 mod writer;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -38,8 +41,8 @@ use self::read::Readers;
 use self::writer::{Command, Writer};
 use super::crash::CrashPoints;
 use super::{
-    Accrued, BindingChanges, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply, Retried, TenantTotal,
-    UnratedCount, Usage, UsagePage,
+    Accrued, BindingChanges, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply, Retried,
+    TenantTotal, UnratedCount, Usage, UsagePage,
 };
 use crate::domain::calendar::Month;
 use crate::domain::numbering::FourHundred;
@@ -87,14 +90,13 @@ impl SqliteLedger {
         let (writer, changes) = Writer::new(connection, lock, &options)?;
         let readers = Readers::open(&options.path)?;
         let (commands, queue) = mpsc::channel(WAITING_REQUESTS);
-        let thread = std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || writer.run(queue))
-            .map_err(|error| LedgerError::Path {
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(queue)).map_err(
+            |error| LedgerError::Path {
                 path: options.path.clone(),
                 class: super::ErrorClass::Transient,
                 source: std::sync::Arc::new(error),
-            })?;
+            },
+        )?;
         Ok(Self { id, commands: Some(commands), readers, changes, thread: Mutex::new(Some(thread)) })
     }
 
@@ -147,9 +149,8 @@ impl Ledger for SqliteLedger {
         async move {
             let (mut sum, mut after) = (Accrued::default(), 0);
             loop {
-                let step = move |writer: &mut Writer| {
-                    writer.change(Doing::Accrue, |desk| accrue::some(desk, after, now))
-                };
+                let step =
+                    move |writer: &mut Writer| writer.change(Doing::Accrue, |desk| accrue::some(desk, after, now));
                 let (accrued, next) = self.ask(step).await?;
                 sum = Accrued { fees: sum.fees + accrued.fees, unpriced: sum.unpriced + accrued.unpriced };
                 match next {
@@ -165,9 +166,7 @@ impl Ledger for SqliteLedger {
         async move {
             let (mut sum, mut after) = (Retried::default(), 0);
             loop {
-                let step = move |writer: &mut Writer| {
-                    writer.change(Doing::Retry, |desk| retry::some(desk, after, now))
-                };
+                let step = move |writer: &mut Writer| writer.change(Doing::Retry, |desk| retry::some(desk, after, now));
                 let (retried, next) = self.ask(step).await?;
                 sum = Retried { rated: sum.rated + retried.rated, left: sum.left + retried.left };
                 match next {
@@ -236,8 +235,9 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, LedgerError> {
 /// Reads the ledger's identity, or makes it.
 fn identity(connection: &Connection, now: Timestamp) -> Result<LedgerId, LedgerError> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| LedgerError::Invalid("the system gives no random numbers: the ledger needs an identity".to_owned()))?;
+    getrandom::fill(&mut bytes).map_err(|_| {
+        LedgerError::Invalid("the system gives no random numbers: the ledger needs an identity".to_owned())
+    })?;
     let failed = failure::when(Doing::Open);
     connection
         .execute(

@@ -30,7 +30,12 @@ pub(super) enum Posted {
 }
 
 /// Books the charge of a call. The record's identity keeps it from being booked twice.
-pub(super) fn call(desk: &mut Desk<'_>, posting: Posting<'_>, record: i64, at: Timestamp) -> Result<Posted, LedgerError> {
+pub(super) fn call(
+    desk: &mut Desk<'_>,
+    posting: Posting<'_>,
+    record: i64,
+    at: Timestamp,
+) -> Result<Posted, LedgerError> {
     book(desk, posting, Some(record), at)
 }
 

@@ -110,9 +110,7 @@ pub(super) fn unrated(connection: &Connection) -> Result<Vec<UnratedCount>, Ledg
     let mut statement = connection
         .prepare_cached("SELECT reason, count(*) FROM unrated GROUP BY reason ORDER BY reason")
         .map_err(failed)?;
-    let rows = statement
-        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
-        .map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(failed)?;
     rows.map(|row| {
         let (name, records) = row.map_err(failed)?;
         let reason = UnratedReason::from_name(&name).ok_or_else(|| value::unreadable("reason", &name))?;

@@ -163,7 +163,11 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(class = error.class().label(), error = &error as &dyn std::error::Error, "nothing booked");
+                tracing::error!(
+                    class = error.class().label(),
+                    error = &error as &dyn std::error::Error,
+                    "nothing booked"
+                );
                 for request in group {
                     let _ = request.answer.send(Err(error.clone()));
                 }
