@@ -18,9 +18,9 @@ use jiff::tz::TimeZone;
 
 pub use self::rules::{MAX_PERIODS, MAX_RANGES, ScheduleError};
 use self::timeline::{Dated, Weekly};
-use super::time::{CivilDay, Wall};
+use super::Calendar;
+use super::time::Wall;
 use super::zone::{Clock, parse_zone};
-use super::{Calendar, time::DAY_MINUTES};
 use crate::domain::routing::document::ScheduleDocument;
 
 /// Days after the last that is not ordinary within which every change of the week shows at least once, even where a
@@ -132,10 +132,7 @@ impl Schedule {
     /// The next reading of the wall clock at which a range may begin or end; midnight is always one.
     fn next_edge(&self, wall: Wall) -> Wall {
         let edge = [self.dated.next_edge(wall), self.weekly.next_edge(wall)].into_iter().flatten().min();
-        match edge {
-            Some(minute) if minute < DAY_MINUTES => Wall { minute, ..wall },
-            _ => Wall { day: CivilDay::plus(wall.day, 1), minute: 0 },
-        }
+        edge.map_or(Wall { day: wall.day.plus(1), minute: 0 }, |minute| Wall { minute, ..wall })
     }
 
     fn name(&self, index: u16) -> &str {

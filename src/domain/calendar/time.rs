@@ -88,17 +88,9 @@ impl CivilDay {
     }
 
     /// 0 for Monday to 6 for Sunday.
-    pub const fn weekday(self) -> u8 {
+    pub fn weekday(self) -> u8 {
         // 1970-01-01 was a Thursday.
-        match (self.0 + 3).rem_euclid(7) {
-            1 => 1,
-            2 => 2,
-            3 => 3,
-            4 => 4,
-            5 => 5,
-            6 => 6,
-            _ => 0,
-        }
+        u8::try_from((self.0 + 3).rem_euclid(7)).unwrap_or(0)
     }
 }
 

@@ -79,22 +79,38 @@ fn dates_beat_working_hours_and_the_day_off() {
 
 #[test]
 fn a_make_up_saturday_keeps_working_hours_where_saturdays_have_their_own() {
-    let schedule = compiled(
-        "Asia/Shanghai",
-        &[
-            period("work", &[days(&[Day::Workday], "09:00", "18:00")]),
-            period("saturday", &[days(&[Day::Saturday], "08:00", "13:00")]),
-        ],
-    );
-    assert_periods(
-        &schedule,
-        &[
-            ("2026-10-10T08:30", "saturday"), // no range of the make-up day's rank covers it
-            ("2026-10-10T09:30", "work"),
-            ("2026-10-17T09:30", "saturday"),
-            ("2026-10-03T09:30", "saturday"), // a day off is a Saturday all the same
-        ],
-    );
+    let mut periods = [
+        period("work", &[days(&[Day::Workday], "09:00", "18:00")]),
+        period("saturday", &[days(&[Day::Saturday], "08:00", "13:00")]),
+    ];
+    // The order in which periods are written decides nothing.
+    for _ in 0..2 {
+        periods.reverse();
+        assert_periods(
+            &compiled("Asia/Shanghai", &periods),
+            &[
+                ("2026-10-10T08:30", "saturday"), // no range of the make-up day's rank covers it
+                ("2026-10-10T09:30", "work"),
+                ("2026-10-17T09:30", "saturday"),
+                ("2026-10-03T09:30", "saturday"), // a day off is a Saturday all the same
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_day_off_beats_its_weekday_in_either_order() {
+    let mut periods = [
+        period("thursday", &[days(&[Day::Thursday], "09:00", "18:00")]),
+        period("holiday", &[days(&[Day::Holiday], "10:00", "16:00")]),
+    ];
+    for _ in 0..2 {
+        periods.reverse();
+        assert_periods(
+            &compiled("Asia/Shanghai", &periods),
+            &[("2026-10-01T09:59", "thursday"), ("2026-10-01T10:00", "holiday"), ("2026-10-08T10:00", "thursday")],
+        );
+    }
 }
 
 #[test]
@@ -277,19 +293,26 @@ fn a_start_that_never_occurs_is_the_next_instant_that_exists() {
 #[test]
 fn the_next_change_is_found_years_ahead() {
     let schedule =
-        compiled("Europe/Berlin", &[period("jubilee", &[dates("2051-06-30", "2051-07-01", "12:00", "13:00")])]);
+        compiled("Europe/Berlin", &[period("jubilee", &[dates("2051-12-30", "2051-12-31", "12:00", "13:00")])]);
     let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let changes: Vec<String> = schedule.changes(at, Timestamp::MAX).map(|(at, name)| format!("{at} {name}")).collect();
     assert_eq!(
         changes,
         [
             "2026-01-01T00:00:00Z closed",
-            "2051-06-30T10:00:00Z jubilee",
-            "2051-06-30T11:00:00Z closed",
-            "2051-07-01T10:00:00Z jubilee",
-            "2051-07-01T11:00:00Z closed",
+            "2051-12-30T11:00:00Z jubilee",
+            "2051-12-30T12:00:00Z closed",
+            "2051-12-31T11:00:00Z jubilee",
+            "2051-12-31T12:00:00Z closed",
         ]
     );
+}
+
+#[test]
+fn the_next_day_off_is_found_months_ahead() {
+    let schedule = compiled("Asia/Shanghai", &[period("holiday", &[days(&[Day::Holiday], "23:00", "02:00")])]);
+    let expected = (on_wall(&schedule, "2026-09-25T23:00"), "holiday");
+    assert_eq!(schedule.next_change(on_wall(&schedule, "2026-06-22T02:00")), Some(expected));
 }
 
 #[test]
