@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::money::{MicroYuan, Rounding};
-use super::stand_in::{Area, FourHundred, Month};
+use super::stand_in::{Area, FourHundred};
+use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 
 /// The three classes of fees (资费) that a bill has, and no other.
@@ -213,5 +214,52 @@ impl Charge {
             Line::Voice { quantity, .. } | Line::PackageVoice { quantity, .. } => quantity.seconds,
             Line::Setup | Line::Package { .. } | Line::Function { .. } | Line::FunctionDay { .. } => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{answered_leg, book};
+    use super::super::rate::rate_call;
+    use super::*;
+
+    fn area(code: &str) -> Area {
+        Area::Known(code.parse().unwrap())
+    }
+
+    #[test]
+    fn an_unknown_area_makes_a_call_neither_local_nor_long_distance() {
+        for (caller, destination, class) in [
+            (area("010"), area("010"), DistanceClass::Local),
+            (area("010"), area("0755"), DistanceClass::LongDistance),
+            (Area::Unknown, area("0755"), DistanceClass::Unknown),
+            (area("010"), Area::Unknown, DistanceClass::Unknown),
+            (Area::Unknown, Area::Unknown, DistanceClass::Unknown),
+        ] {
+            assert_eq!(DistanceClass::between(caller, destination), class);
+        }
+    }
+
+    #[test]
+    fn a_lines_json_is_the_ledgers_format() {
+        let book = book();
+        let record = answered_leg("a84b", 2, "2026-11-23T10:00:07.200+08:00", 123_800);
+        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let expected = format!(
+            r#"{{"key":{{"call":{{"source":"fs-1","callId":"a84b","leg":2}}}},"class":"Communication","line":{{"kind":"voice","rate":"long-distance","distance":"LongDistance","milliseconds":123800,"firstSeconds":60,"nextSeconds":60,"seconds":180,"perMinute":"0.60"}},"rounding":"HalfUp","amount":"1.80","usageMonth":"2026-11","price":{{"book":"{}","version":"2026-01-01"}}}}"#,
+            book.digest()
+        );
+        assert_eq!(serde_json::to_string(&charge).unwrap(), expected);
+    }
+
+    #[test]
+    fn two_keys_never_have_one_text() {
+        let call = |source: &str, call_id: &str| ChargeKey::Call {
+            source: source.to_owned(),
+            call_id: call_id.to_owned(),
+            leg: 1,
+        };
+        assert_ne!(call("a", "b/c").to_string(), call("a-b", "c").to_string());
+        assert_eq!(call("fs-1", "x/y").to_string(), "call/1/fs-1/x/y");
     }
 }

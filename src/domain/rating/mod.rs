@@ -17,6 +17,7 @@ mod explain;
 pub mod money;
 pub mod monthly;
 pub mod rate;
+mod recompute;
 pub mod record;
 mod stand_in;
 

@@ -18,12 +18,10 @@ struct Fraction {
 impl Fraction {
     /// By searching the whole millionth around the fraction, not by dividing with a remainder.
     fn rounded(self, mode: &str) -> i128 {
-        let mut below = (self.over as f64 / self.under as f64) as i128;
-        while below * self.under > self.over {
-            below -= 1;
-        }
-        while (below + 1) * self.under <= self.over {
-            below += 1;
+        let (mut below, mut above) = (-1_i128, self.over + 1);
+        while above - below > 1 {
+            let middle = below + (above - below) / 2;
+            if middle * self.under <= self.over { below = middle } else { above = middle }
         }
         let twice_beyond = 2 * (self.over - below * self.under);
         let goes_up = match mode {

@@ -15,7 +15,7 @@ use super::book::{ChargeFrom, Package, PriceBook, Version};
 use super::charge::{CallerInformation, Charge, ChargeKey, DistanceClass, FeeClass, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::record::CallRecord;
-use super::stand_in::Month;
+use crate::domain::calendar::Month;
 
 /// The package of a number's month, with the version whose terms hold for all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub enum Unrated {
     PlatformAnswerMissing,
     #[error("package {package:?} is not in the price book's version of {version}")]
     PackageUnknown { package: String, version: jiff::civil::Date },
+    #[error("no rate of the price book's version matches the call")]
+    NoRate,
     #[error("the amount does not fit")]
     Amount,
 }
@@ -70,6 +72,7 @@ impl Unrated {
             Self::BeforeFirstVersion { .. } => "BeforeFirstVersion",
             Self::PlatformAnswerMissing => "PlatformAnswerMissing",
             Self::PackageUnknown { .. } => "PackageUnknown",
+            Self::NoRate => "NoRate",
             Self::Amount => "AmountOutOfRange",
         }
     }
@@ -146,17 +149,14 @@ fn voice_charge(
     (quantity, distance): (Quantity, DistanceClass),
     usage_month: Month,
 ) -> Result<Charge, Unrated> {
-    let (priced_by, line, amount) = match package {
-        Some(package_use) => {
-            let (line, amount) = package_voice(package_use, quantity, distance)?;
-            (package_use.terms.version, line, amount)
-        }
-        None => {
-            let rate = version.rate_for(distance).ok_or(Unrated::Amount)?;
-            let per_minute = rate.enterprise_per_minute;
-            let line = Line::Voice { rate: rate.name.clone(), distance, quantity, per_minute };
-            (version, line, price_of_seconds(quantity.seconds, per_minute, version.rounding())?)
-        }
+    let (priced_by, line, amount) = if let Some(package_use) = package {
+        let (line, amount) = package_voice(package_use, quantity, distance)?;
+        (package_use.terms.version, line, amount)
+    } else {
+        let rate = version.rate_for(distance).ok_or(Unrated::NoRate)?;
+        let per_minute = rate.enterprise_per_minute;
+        let line = Line::Voice { rate: rate.name.clone(), distance, quantity, per_minute };
+        (version, line, price_of_seconds(quantity.seconds, per_minute, version.rounding())?)
     };
     let identity = record.identity().clone();
     Ok(Charge {
@@ -196,7 +196,7 @@ pub fn cumulative_price(package: &Package, seconds: u64, rounding: Rounding) -> 
 }
 
 /// Seconds × price per minute ÷ 60, rounded once.
-fn price_of_seconds(seconds: u64, per_minute: MicroYuan, rounding: Rounding) -> Result<MicroYuan, Unrated> {
+pub(super) fn price_of_seconds(seconds: u64, per_minute: MicroYuan, rounding: Rounding) -> Result<MicroYuan, Unrated> {
     let exact_sixtieths = i128::from(seconds) * i128::from(per_minute.micros());
     round_ratio(exact_sixtieths, 60, rounding).ok_or(Unrated::Amount)
 }
@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn the_callers_own_meter_runs_from_the_first_answer_they_hear() {
+        let welcomed =
+            NeutralRecord { platform_answered_at: Some("2026-11-23T10:00:01+08:00".to_owned()), ..neutral("w", 0) };
+        let abandoned_in_the_menu =
+            NeutralRecord { answered_at: None, outcome: Outcome::Abandoned, ..welcomed.clone() };
+        for record in [welcomed, abandoned_in_the_menu] {
+            let record = CallRecord::parse(&record).unwrap();
+            let caller = rate_call(&book(), None, &record, DistanceClass::Unknown).unwrap().caller.unwrap();
+            assert_eq!(caller.quantity.milliseconds, 130_000);
+            assert_eq!(caller.amount.to_string(), "0.42");
+        }
+    }
+
+    #[test]
     fn a_leg_that_nobody_answered_costs_nothing_even_before_the_first_version() {
         let unanswered = NeutralRecord {
             answered_at: None,
@@ -353,6 +367,18 @@ mod tests {
             let charge = rate_call(&book, package, &record, distance).unwrap().charge.unwrap();
             assert_eq!((charge.amount.to_string().as_str(), charge.seconds()), (amount, 180), "{used_seconds}");
         }
+    }
+
+    #[test]
+    fn a_change_of_tariff_keeps_the_months_package_and_brings_its_increments_at_once() {
+        let (book, by_seconds) = (book(), flat_book("7.77", 1, 1, "Up"));
+        let version = book.version_at(instant("2026-11-01T00:00:00+08:00")).unwrap();
+        let terms = MonthPackage { package: version.package("m300").unwrap(), version };
+        let record = answered_leg("t", 1, "2026-11-20T10:00:00+08:00", 24_001);
+        let package = Some(PackageUse { terms, used_seconds: 30_000 });
+        let charge = rate_call(&by_seconds, package, &record, DistanceClass::Local).unwrap().charge.unwrap();
+        assert_eq!((charge.seconds(), charge.amount.to_string().as_str()), (25, "0.05"));
+        assert_eq!((charge.price, charge.rounding), (version.source(), Rounding::HalfUp));
     }
 
     #[test]

@@ -1,17 +1,13 @@
-//! Stands in for the numbering and calendar rooms until they are merged; same signatures.
+//! Stands in for the numbering room until it is merged; same signatures.
 #![allow(missing_docs)]
 
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-pub const DEFAULT_ZONE: &str = "Asia/Shanghai";
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct FourHundred(u64);
 impl FromStr for FourHundred {
     type Err = String;
@@ -28,44 +24,16 @@ impl fmt::Display for FourHundred {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AreaCode(u16);
+impl FromStr for AreaCode {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Area {
     Known(AreaCode),
     Unknown,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Month {
-    year: i16,
-    month: i8,
-}
-impl Month {
-    pub fn of(instant: Timestamp, zone: &TimeZone) -> Self {
-        let date = zone.to_datetime(instant).date();
-        Self { year: date.year(), month: date.month() }
-    }
-    pub fn first_instant(self, zone: &TimeZone) -> Timestamp {
-        zone.to_timestamp(Date::constant(self.year, self.month, 1).at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
-    }
-    pub fn next(self) -> Self {
-        if self.month == 12 {
-            Self { year: self.year + 1, month: 1 }
-        } else {
-            Self { year: self.year, month: self.month + 1 }
-        }
-    }
-    pub fn days(self) -> i8 {
-        Date::constant(self.year, self.month, 1).days_in_month()
-    }
-}
-impl fmt::Display for Month {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}", self.year, self.month)
-    }
-}
-
-pub fn parse_zone(name: &str) -> Result<TimeZone, jiff::Error> {
-    TimeZone::get(name)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,5 +59,16 @@ impl Caller {
     }
     pub fn area(&self) -> Area {
         Area::Unknown
+    }
+}
+impl From<FourHundred> for String {
+    fn from(value: FourHundred) -> Self {
+        value.to_string()
+    }
+}
+impl TryFrom<String> for FourHundred {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }

@@ -6,10 +6,10 @@ use jiff::civil::Date;
 
 use super::document::{PackageDocument, PriceBookDocument, RateDocument, VersionDocument};
 use super::{Function, Package, PriceBook, Rate, Version};
+use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::rating::charge::DistanceClass;
 use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
-use crate::domain::rating::stand_in::{DEFAULT_ZONE, parse_zone};
 
 /// Most entries in any list of a price book.
 const LIST_ITEMS: usize = 64;
@@ -201,4 +201,59 @@ fn whole(at: &str, value: i64, least: i64, most: i64) -> Result<u32, PriceBookEr
 
 fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::super::super::fixtures::{TARIFF, document};
+    use super::*;
+
+    #[test]
+    fn each_fault_is_told_with_its_place() {
+        for (was, is, sentence) in [
+            ("currency: CNY", "currency: EUR", "currency: \"EUR\" is not served"),
+            ("Asia/Shanghai", "Asia/Shangai", "timeZone: \"Asia/Shangai\" is not an IANA"),
+            ("\"2026-12-01\"", "\"2026-13-01\"", "versions[0].effectiveFrom: \"2026-13-01\" is not a date"),
+            ("\"2026-12-01\"", "\"20261201\"", "versions[0].effectiveFrom: \"20261201\" is not a date"),
+            ("\"2026-12-01\"", "\"2026-01-01\"", "versions[1].effectiveFrom: another version begins on 2026-01-01"),
+            ("\"180.00\"", "\"-180.00\"", "versions[0].setupFee: -180.00 is no price"),
+            ("\"0.58\"", "\"0.5800001\"", "versions[1].voice.rates[2].perMinute.enterprise: not a price"),
+            ("\"0.12\", enterprise", "\"1e3\", enterprise", "versions[1].voice.rates[1].perMinute.caller: not a price"),
+            ("nextSeconds: 6}", "nextSeconds: 0}", "versions[0].voice.increments.nextSeconds: 0 is out of range"),
+            ("firstSeconds: 30", "firstSeconds: 86401", "versions[0].voice.increments.firstSeconds: 86401 is out"),
+            (
+                "unknown-area, per",
+                "unknown-area, when: {distance: [Local]}, per",
+                "versions[1].voice.rates[2]: the last",
+            ),
+            ("name: long-distance", "name: local", "versions[1].voice.rates[1].name: the name \"local\" is used twice"),
+            ("name: Screening", "name: \"a/b\"", "versions[1].functions[1].name: \"a/b\" is no name"),
+            ("minutes: 2000", "minutes: -1", "versions[1].packages[1].minutes: -1 is out of range"),
+            ("\"0.08\"", "\"1000000.01\"", "versions[1].packages[1].thenPerMinute: 1000000.01 is no price"),
+        ] {
+            assert!(TARIFF.contains(was), "{was}");
+            let refused = PriceBook::new(&document(&TARIFF.replace(was, is))).unwrap_err();
+            assert!(refused.to_string().starts_with(sentence), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_price_is_its_source() {
+        let refused = PriceBook::new(&document(&TARIFF.replace("0.58", "0.5800001"))).unwrap_err();
+        assert!(refused.source().unwrap().to_string().contains("more than six decimals"));
+    }
+
+    #[test]
+    fn a_last_rate_that_names_every_class_matches_every_call() {
+        let every = "unknown-area, when: {distance: [Unknown, Local, LongDistance]}, per";
+        assert!(PriceBook::new(&document(&TARIFF.replace("unknown-area, per", every))).is_ok());
+    }
+
+    #[test]
+    fn a_member_that_nobody_knows_is_refused() {
+        let unknown = TARIFF.replace("setupFee: \"200.00\"", "setUpFee: \"200.00\"");
+        assert!(serde_saphyr::from_str::<PriceBookDocument>(&unknown).is_err());
+    }
 }

@@ -22,7 +22,7 @@ pub use unserved::{not_yet_charged, not_yet_supported};
 
 use super::charge::{DistanceClass, PartialMonth, PriceSource};
 use super::money::{MicroYuan, Rounding};
-use super::stand_in::Month;
+use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 
 /// A price book that holds together.
@@ -159,5 +159,79 @@ impl Version {
     /// What a charge line says of its price.
     pub fn source(&self) -> PriceSource {
         PriceSource { book: self.book, version: self.effective_from }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{TARIFF, book, document, instant};
+    use super::*;
+
+    #[test]
+    fn a_version_begins_at_midnight_of_the_books_zone() {
+        let book = book();
+        let first_day = |text: &str| book.version_at(instant(text)).map(|version| version.effective_from().to_string());
+        assert_eq!(first_day("2025-12-31T15:59:59.999Z"), None);
+        assert_eq!(first_day("2025-12-31T16:00:00Z").as_deref(), Some("2026-01-01"));
+        assert_eq!(first_day("2026-11-30T23:59:59+08:00").as_deref(), Some("2026-01-01"));
+        assert_eq!(first_day("2026-12-01T00:00:00+08:00").as_deref(), Some("2026-12-01"));
+        assert_eq!(first_day("2099-06-01T00:00:00Z").as_deref(), Some("2026-12-01"));
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_documented_default() {
+        let book = PriceBook::new(&document(
+            r#"{versions: [{effectiveFrom: "2026-02-03", voice: {rates: [{name: all, perMinute: {enterprise: "0.2"}}]}}]}"#,
+        ))
+        .unwrap();
+        let version = book.versions().first().unwrap();
+        assert_eq!(book.zone().iana_name(), Some("Asia/Shanghai"));
+        assert_eq!((version.rounding(), version.charge_from()), (Rounding::HalfUp, ChargeFrom::DestinationAnswer));
+        assert_eq!((version.increments(), version.setup_fee()), ((60, 60), MicroYuan::ZERO));
+    }
+
+    #[test]
+    fn the_first_rate_that_matches_decides() {
+        let book = book();
+        let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
+        let name = |distance| version.rate_for(distance).unwrap().name.clone();
+        assert_eq!(name(DistanceClass::Local), "local");
+        assert_eq!(name(DistanceClass::LongDistance), "long-distance");
+        assert_eq!(name(DistanceClass::Unknown), "unknown-area");
+    }
+
+    #[test]
+    fn a_document_survives_its_canonical_text_and_keeps_its_digest() {
+        let written = document(TARIFF);
+        let read: PriceBookDocument = serde_json::from_str(&written.canonical()).unwrap();
+        assert_eq!((read.digest(), &read), (written.digest(), &written));
+        assert_ne!(document(&TARIFF.replace("0.58", "0.59")).digest(), written.digest());
+    }
+
+    #[test]
+    fn what_nobody_charges_yet_is_named() {
+        let members = ["messages", "minimumMonthly", "tax"].map(|member| format!("versions[1].{member}"));
+        assert_eq!(not_yet_charged(&document(TARIFF)), members);
+        assert!(not_yet_supported(&document(TARIFF)).is_empty());
+
+        let later = TARIFF
+            .replace("rollOver: None", "rollOver: NextMonth")
+            .replace("{name: flat, perMinute", "{name: flat, minimumCharge: \"0.05\", freeSeconds: 3, perMinute")
+            .replace("{distance: [Local]}", "{distance: [Local], destinationType: [Mobile]}");
+        assert!(not_yet_charged(&document(&later)).contains(&"versions[0].voice.rates[0].minimumCharge".to_owned()));
+        let members = [
+            "versions[0].voice.rates[0].freeSeconds",
+            "versions[1].voice.rates[0].when.destinationType",
+            "versions[1].packages[1].rollOver",
+        ];
+        assert_eq!(not_yet_supported(&document(&later)), members);
+    }
+
+    #[test]
+    fn a_rate_with_a_condition_that_is_not_evaluated_yet_prices_no_call() {
+        let narrowed = TARIFF.replace("{distance: [Local]}", "{distance: [Local], timeOfDay: [{days: [Sunday]}]}");
+        let book = PriceBook::new(&document(&narrowed)).unwrap();
+        let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
+        assert_eq!(version.rate_for(DistanceClass::Local).unwrap().name, "unknown-area");
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{CallRecord, LONGEST_LINE, NeutralRecord, Outcome, RecordError, RecordIdentity};
 use crate::domain::digest::Digest;
-use crate::domain::rating::stand_in::Caller;
+use crate::domain::rating::stand_in::{Caller, NationalNumber};
 
 /// Longest name of a source.
 const SOURCE_CHARS: usize = 63;
@@ -187,8 +187,8 @@ pub(super) fn content_hash(record: &CallRecord) -> Digest {
         call_id: &record.identity.call_id,
         leg: record.identity.leg,
         number: record.number.to_string(),
-        caller: caller.as_ref().map(|number| number.as_str()),
-        destination: destination.as_ref().map(|number| number.as_str()),
+        caller: caller.as_ref().map(NationalNumber::as_str),
+        destination: destination.as_ref().map(NationalNumber::as_str),
         started_ms: record.started_at.as_millisecond(),
         platform_answered_ms: record.platform_answered_at.map(Timestamp::as_millisecond),
         answered_ms: record.answered_at.map(Timestamp::as_millisecond),

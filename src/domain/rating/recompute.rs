@@ -1,0 +1,80 @@
+//! The audit of a line: its amount again, from the price book of its time instead of from the line's own prices.
+
+use super::book::{PriceBook, Version};
+use super::charge::{Charge, Line};
+use super::money::MicroYuan;
+use super::monthly::amount_of_day;
+use super::rate::{cumulative_price, price_of_seconds};
+
+impl Charge {
+    /// What the line must amount to by `book`; `None` if the book is another one or does not list what the line names.
+    ///
+    /// A line is sound if this is its amount.
+    pub fn recompute(&self, book: &PriceBook) -> Option<MicroYuan> {
+        let version = book.versions().iter().find(|version| version.source() == self.price)?;
+        match &self.line {
+            Line::Voice { distance, quantity, .. } => {
+                let rate = version.rate_for(*distance)?;
+                price_of_seconds(quantity.seconds, rate.enterprise_per_minute, version.rounding()).ok()
+            }
+            Line::PackageVoice { package, quantity, used_seconds, .. } => {
+                let after = package_price(version, package, used_seconds.checked_add(quantity.seconds)?)?;
+                after.checked_sub(package_price(version, package, *used_seconds)?)
+            }
+            Line::Setup => Some(version.setup_fee()),
+            Line::Package { package } => version.package(package).map(|package| package.monthly),
+            Line::Function { function } => version.function(function).map(|function| function.monthly),
+            Line::FunctionDay { function, nth, days, .. } => {
+                amount_of_day(version.function(function)?, *nth, *days, version.rounding())
+            }
+        }
+    }
+}
+
+fn package_price(version: &Version, package: &str, seconds: u64) -> Option<MicroYuan> {
+    cumulative_price(version.package(package)?, seconds, version.rounding()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::charge::DistanceClass;
+    use super::super::fixtures::{TARIFF, answered_leg, book, document, instant};
+    use super::super::monthly::{Holder, Span, monthly_charges, setup_charge};
+    use super::super::rate::{MonthPackage, PackageUse, rate_call};
+    use super::*;
+
+    fn one_of_each(book: &PriceBook) -> Vec<Charge> {
+        let version = book.version_at(instant("2026-11-05T00:00:00Z")).unwrap();
+        let terms = MonthPackage { package: version.package("m300").unwrap(), version };
+        let record = answered_leg("c", 1, "2026-11-05T10:00:00+08:00", 200_000);
+        let holder = Holder { number: record.number(), tenant: "acme" };
+        let functions = ["Recording", "Schedule"].map(str::to_owned);
+        let from = instant("2026-11-05T00:00:00+08:00");
+        let span = Span { from, until: None, book, package: Some("m800"), functions: &functions };
+        let rated = |package| rate_call(book, package, &record, DistanceClass::Unknown).unwrap().charge;
+        let mut charges =
+            monthly_charges(holder, &[span], book.month_of(from), instant("2026-11-08T00:00:00Z")).charges;
+        charges.extend(setup_charge(holder, book, from));
+        charges.extend(rated(None));
+        charges.extend(rated(Some(PackageUse { terms, used_seconds: 29_900 })));
+        charges
+    }
+
+    #[test]
+    fn every_kind_of_line_comes_out_alike_from_its_book() {
+        let book = book();
+        let charges = one_of_each(&book);
+        assert_eq!(charges.len(), 9);
+        for charge in charges {
+            let stored: Charge = serde_json::from_str(&serde_json::to_string(&charge).unwrap()).unwrap();
+            assert_eq!(stored, charge);
+            assert_eq!(stored.recompute(&book), Some(charge.amount), "{}", charge.explain());
+        }
+    }
+
+    #[test]
+    fn a_book_that_differs_in_one_price_is_not_the_books_of_its_lines() {
+        let other = PriceBook::new(&document(&TARIFF.replace("0.58", "0.57"))).unwrap();
+        assert!(one_of_each(&book()).iter().all(|charge| charge.recompute(&other).is_none()));
+    }
+}
