@@ -1,0 +1,217 @@
+//! Booking call records: identity, binding, price, totals.
+//!
+//! A record meets the binding and the price book of its own start, so it costs the same however late or often it
+//! comes. Whatever cannot be priced is kept with its reason; the only records not kept are those so old that their
+//! identity may have been forgotten.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
+use super::call::{self, CallHash, Leg, Standing};
+use super::post::{self, Posted, Posting};
+use super::totals::UsageKey;
+use super::value;
+use super::writer::Desk;
+use crate::domain::digest::Digest;
+use crate::domain::rating::monthly::package_of_month;
+use crate::domain::rating::rate::PackageUse;
+use crate::domain::rating::{CallRecord, Charge, DistanceClass, rate_call};
+use crate::ledger::crash::CrashPoint;
+use crate::ledger::{Booking, LedgerError, Received, UnratedReason};
+
+/// Books records in order; one answer each.
+pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> Result<Vec<Booking>, LedgerError> {
+    let months = i32::from(desk.horizon_months);
+    let horizon =
+        at.to_zoned(TimeZone::UTC).checked_sub(months.months()).map_or(Timestamp::MIN, |then| then.timestamp());
+    received
+        .iter()
+        .map(|one| {
+            if one.record.started_at() < horizon {
+                return Ok(Booking::Refused(format!("startedAt is more than {months} months ago")));
+            }
+            book(desk, one, at)
+        })
+        .collect()
+}
+
+fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booking, LedgerError> {
+    let failed = desk.failed();
+    let record = &received.record;
+    let call = call_hash(&record.identity().call_id);
+    let content = half(&record.content_hash());
+    let source = desk.memory.source(desk.connection, &record.identity().source).map_err(failed)?;
+    let leg = i64::from(record.identity().leg);
+    let mut legs = call::legs(desk.connection, &call).map_err(failed)?;
+    if let Some(known) = legs.iter().find(|known| (known.source, known.leg) == (source, leg)) {
+        if known.content == content {
+            return Ok(Booking::Duplicate);
+        }
+        keep_conflict(desk, known.record, &content, received, at).map_err(failed)?;
+        return Ok(Booking::Conflict);
+    }
+
+    let distance = record.distance();
+    let verdict = judge(desk, record, distance)?;
+    let id = keep_record(desk, received, distance, at).map_err(failed)?;
+    desk.crash_points.pass(CrashPoint::AfterInsert);
+    let standing = Standing::of(record.outcome());
+    let new = Leg { source, leg, content, record: id, key: verdict.key, standing };
+    keep_identity(desk, &call, &new).map_err(failed)?;
+    let before = legs.clone();
+    legs.push(new);
+    call::recount(&mut desk.totals, desk.connection, &before, &legs).map_err(failed)?;
+    match settle(desk, id, verdict, at)? {
+        None => Ok(Booking::Booked),
+        Some(reason) => Ok(Booking::Unrated(reason)),
+    }
+}
+
+/// Whose totals count a record, and what it costs.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) key: UsageKey,
+    /// The binding it was rated by and the charge, if its leg has one.
+    pub(super) outcome: Result<Option<(i64, Charge)>, UnratedReason>,
+}
+
+/// Rates a record by the binding of its start. Changes nothing but the rows read.
+pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: DistanceClass) -> Result<Verdict, LedgerError> {
+    let failed = desk.failed();
+    let number = value::number_column(record.number());
+    let history = desk.memory.numbers.get(&number);
+    let held = history.and_then(|history| history.at(record.started_at()));
+    let Some((history, held, terms)) =
+        history.zip(held).and_then(|(history, held)| Some((history, held, held.terms.clone()?)))
+    else {
+        let month = crate::domain::calendar::Month::of(record.started_at(), &desk.memory.zone);
+        let tenant = desk.memory.account(desk.connection, value::NOBODY).map_err(failed)?;
+        let key = UsageKey { month: value::month_column(month), number, tenant };
+        return Ok(Verdict { key, outcome: Err(UnratedReason::NumberNotHeld) });
+    };
+    let (binding, tenant) = (held.id, terms.account);
+    let books = &desk.memory.books;
+    let Some((book, spans)) =
+        books.get(&terms.price_book).zip(history.spans(books, &terms.tenant, record.started_at()).ok())
+    else {
+        let month = crate::domain::calendar::Month::of(record.started_at(), &desk.memory.zone);
+        let key = UsageKey { month: value::month_column(month), number, tenant };
+        return Ok(Verdict { key, outcome: Err(UnratedReason::PriceBookMissing) });
+    };
+
+    let month = book.month_of(record.started_at());
+    let key = UsageKey { month: value::month_column(month), number, tenant };
+    let spans: Vec<_> = spans.into_iter().map(|(_, span)| span).collect();
+    let package = if spans.iter().all(|span| span.package.is_none()) {
+        None
+    } else {
+        match package_of_month(&spans, month) {
+            Ok(package) => package,
+            Err(unrated) => return Ok(Verdict { key, outcome: Err(unrated.into()) }),
+        }
+    };
+    let package = match package {
+        None => None,
+        Some(terms) => {
+            let row = desk.totals.row(desk.connection, key).map_err(failed)?;
+            Some(PackageUse { terms, used_seconds: value::count_from(row.charged_seconds) })
+        }
+    };
+    let outcome = match rate_call(book, package, record, distance) {
+        Ok(rated) => Ok(rated.charge.map(|charge| (binding, charge))),
+        Err(unrated) => Err(unrated.into()),
+    };
+    Ok(Verdict { key, outcome })
+}
+
+/// Books what a kept record costs, or puts it among the unrated and says why.
+pub(super) fn settle(
+    desk: &mut Desk<'_>,
+    record: i64,
+    Verdict { key, outcome }: Verdict,
+    at: Timestamp,
+) -> Result<Option<UnratedReason>, LedgerError> {
+    let failed = desk.failed();
+    let reason = match outcome {
+        Ok(None) => return Ok(None),
+        Ok(Some((binding, charge))) => {
+            let posting = Posting { account: key.tenant, number: key.number, binding, charge: &charge };
+            match post::call(desk, posting, record, at)? {
+                Posted::Booked | Posted::Known => return Ok(None),
+                Posted::OutOfRange => UnratedReason::AmountOutOfRange,
+            }
+        }
+        Err(reason) => reason,
+    };
+    desk.connection
+        .prepare_cached("INSERT INTO unrated (record, reason, number, tenant, usage_month) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut statement| statement.execute((record, reason.name(), key.number, key.tenant, key.month)))
+        .map_err(failed)?;
+    desk.totals.row(desk.connection, key).map_err(failed)?.unrated += 1;
+    Ok(Some(reason))
+}
+
+pub(super) fn call_hash(call_id: &str) -> CallHash {
+    half(&Digest::of(call_id.as_bytes()))
+}
+
+/// 128 bits: no two of all the records there will ever be share them.
+fn half(digest: &Digest) -> [u8; 16] {
+    let mut half = [0; 16];
+    for (to, from) in half.iter_mut().zip(digest.as_bytes()) {
+        *to = *from;
+    }
+    half
+}
+
+fn keep_record(
+    desk: &Desk<'_>,
+    Received { record, body }: &Received,
+    distance: DistanceClass,
+    at: Timestamp,
+) -> rusqlite::Result<i64> {
+    let mut statement = desk.connection.prepare_cached(
+        "INSERT INTO records (received_at, started_at, number, distance, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.insert((
+        at.as_millisecond(),
+        record.started_at().as_millisecond(),
+        value::number_column(record.number()),
+        value::distance_column(distance),
+        body,
+    ))
+}
+
+fn keep_identity(desk: &Desk<'_>, call: &CallHash, leg: &Leg) -> rusqlite::Result<usize> {
+    let mut statement = desk.connection.prepare_cached(
+        "INSERT INTO identities (call, source, leg, content, record, number, tenant, usage_month, outcome)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let UsageKey { month, number, tenant } = leg.key;
+    statement.execute((
+        call.as_slice(),
+        leg.source,
+        leg.leg,
+        leg.content.as_slice(),
+        leg.record,
+        number,
+        tenant,
+        month,
+        leg.standing.column(),
+    ))
+}
+
+/// The same second body again is kept once.
+fn keep_conflict(
+    desk: &Desk<'_>,
+    record: i64,
+    content: &[u8; 16],
+    received: &Received,
+    at: Timestamp,
+) -> rusqlite::Result<usize> {
+    let mut statement = desk.connection.prepare_cached(
+        "INSERT INTO conflicts (record, content, received_at, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (record, content) DO NOTHING",
+    )?;
+    statement.execute((record, content.as_slice(), at.as_millisecond(), &received.body))
+}

@@ -1,0 +1,125 @@
+use super::bench::{Bench, LegOf, NUMBER, OTHER_NUMBER, at, binding, now, part, prices};
+use crate::domain::rating::MicroYuan;
+use crate::ledger::{Accrued, Ledger as _, Usage};
+
+fn yuan(text: &str) -> MicroYuan {
+    text.parse().unwrap()
+}
+
+async fn usage(bench: &Bench, month: &str) -> Usage {
+    let mut usage = bench.ledger().usage_of(NUMBER.parse().unwrap(), month.parse().unwrap()).await.unwrap();
+    usage.retain(|usage| usage.tenant.is_some());
+    usage.remove(0)
+}
+
+#[tokio::test]
+async fn the_set_up_fee_is_booked_once_for_ever() {
+    let bench = Bench::held().await;
+    assert_eq!(usage(&bench, "2026-11").await.charges.setup, yuan("200.00"));
+    let entry = || binding(NUMBER, "acme", &prices("0.60"));
+    for day in ["2026-11-24", "2026-11-26"] {
+        let at_noon = at(&format!("{day}T12:00:00+08:00"));
+        bench.ledger().apply_bindings(part("", Vec::new()), at_noon).await.unwrap();
+        let mut again = entry();
+        again.since = at(&format!("{day}T18:00:00+08:00"));
+        bench.ledger().apply_bindings(part("", vec![again]), at(&format!("{day}T18:00:01+08:00"))).await.unwrap();
+    }
+    assert_eq!(usage(&bench, "2026-11").await.charges.setup, yuan("200.00"));
+}
+
+#[tokio::test]
+async fn monthly_fees_are_booked_at_the_months_first_instant_and_once() {
+    let mut bench = Bench::held().await;
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.functions = vec!["Schedule".to_owned()];
+    entry.package = Some("m10".to_owned());
+    let entries = vec![entry, binding(OTHER_NUMBER, "acme", &prices("0.60"))];
+    let changes = bench.ledger().apply_bindings(part("", entries), now()).await.unwrap();
+    assert_eq!(changes.fees, 1, "the function is due at once, the package taken within the month from the next");
+    assert_eq!(usage(&bench, "2026-11").await.charges.functions, yuan("10.00"));
+    assert_eq!(usage(&bench, "2026-11").await.charges.voice, yuan("0.00"));
+
+    let last_instant = at("2026-11-30T23:59:59.999+08:00");
+    assert_eq!(bench.ledger().accrue(last_instant).await.unwrap(), Accrued::default());
+    let first_instant = at("2026-12-01T00:00:00+08:00");
+    assert_eq!(bench.ledger().accrue(first_instant).await.unwrap(), Accrued { fees: 2, unpriced: 0 });
+    bench.reopen();
+    assert_eq!(bench.ledger().accrue(first_instant).await.unwrap(), Accrued::default());
+    let december = usage(&bench, "2026-12").await.charges;
+    assert_eq!((december.functions, december.voice, december.total), (yuan("10.00"), yuan("5.00"), yuan("15.00")));
+}
+
+#[tokio::test]
+async fn months_that_went_by_unseen_are_caught_up() {
+    let bench = Bench::held().await;
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.functions = vec!["Schedule".to_owned()];
+    bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    let accrued = bench.ledger().accrue(at("2027-02-03T04:05:06+08:00")).await.unwrap();
+    assert_eq!(accrued, Accrued { fees: 3, unpriced: 0 });
+    for month in ["2026-12", "2027-01", "2027-02"] {
+        assert_eq!(usage(&bench, month).await.charges.functions, yuan("10.00"), "{month}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_by_the_day_costs_the_days_it_was_held() {
+    let bench = Bench::held().await;
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.functions = vec!["Recording".to_owned()];
+    bench.ledger().apply_bindings(part("", vec![entry]), at("2026-12-03T20:00:00+08:00")).await.unwrap();
+    for day in ["04", "05", "06"] {
+        for time in ["00:00:00", "13:00:00"] {
+            bench.ledger().accrue(at(&format!("2026-12-{day}T{time}+08:00"))).await.unwrap();
+        }
+    }
+    let without = vec![binding(NUMBER, "acme", &prices("0.60"))];
+    bench.ledger().apply_bindings(part("", without), at("2026-12-06T14:00:00+08:00")).await.unwrap();
+    bench.ledger().accrue(at("2026-12-09T00:00:00+08:00")).await.unwrap();
+    assert_eq!(usage(&bench, "2026-12").await.charges.functions, yuan("4.00"));
+}
+
+#[tokio::test]
+async fn fees_wait_for_their_price_book() {
+    let bench = Bench::new();
+    let prices = prices("0.60");
+    let mut entry = binding(NUMBER, "acme", &prices);
+    entry.functions = vec!["Schedule".to_owned()];
+    let changes = bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    assert_eq!((changes.changed, changes.fees), (1, 0));
+    bench.ledger().keep_price_book(prices, now()).await.unwrap();
+    assert_eq!(bench.ledger().accrue(now()).await.unwrap(), Accrued { fees: 2, unpriced: 0 });
+}
+
+#[tokio::test]
+async fn what_the_price_book_does_not_list_is_told_and_not_booked() {
+    let bench = Bench::held().await;
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.functions = vec!["Fax".to_owned()];
+    bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    assert_eq!(bench.ledger().accrue(at("2026-12-01T00:00:00+08:00")).await.unwrap().unpriced, 2);
+}
+
+#[tokio::test]
+async fn a_number_that_ended_owes_nothing_more() {
+    let bench = Bench::held().await;
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.functions = vec!["Schedule".to_owned()];
+    bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    bench.ledger().apply_bindings(part("", Vec::new()), at("2026-11-30T12:00:00+08:00")).await.unwrap();
+    assert_eq!(bench.ledger().accrue(at("2026-12-05T00:00:00+08:00")).await.unwrap(), Accrued::default());
+}
+
+#[tokio::test]
+async fn calls_fill_the_package_before_they_cost() {
+    let bench = Bench::new();
+    let prices = prices("0.60");
+    let mut entry = binding(NUMBER, "acme", &prices);
+    entry.package = Some("m10".to_owned());
+    bench.ledger().keep_price_book(prices, now()).await.unwrap();
+    bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    let calls = vec![LegOf::call("a", 540).received(), LegOf::call("b", 121).received()];
+    bench.book(calls).await;
+    let november = usage(&bench, "2026-11").await;
+    assert_eq!((november.charged_seconds, november.charges.voice), (720, yuan("5.24")));
+}

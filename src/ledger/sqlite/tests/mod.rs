@@ -1,0 +1,9 @@
+//! The SQLite ledger through its trait, on files in temporary folders.
+
+pub(crate) mod bench;
+mod bindings;
+mod booking;
+mod failures;
+mod fees;
+mod properties;
+mod totals;

@@ -1,0 +1,231 @@
+//! The biller as a switch and an operator meet it: over a socket.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::{Biller, BillingPart, Counters, Intake, IntakeSettings, Token, UsageFeed};
+use crate::ledger::sqlite::tests::bench::{LegOf, NUMBER, at, binding, now, part, prices};
+use crate::ledger::sqlite::{Options, SqliteLedger};
+use crate::ledger::{Ledger, Usage};
+use crate::runtime::clock::Clock;
+
+struct Served {
+    address: std::net::SocketAddr,
+    settings: Arc<ArcSwap<IntakeSettings>>,
+    ledger: Arc<dyn Ledger>,
+    path: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    code: u16,
+    head: String,
+    body: Value,
+}
+
+/// A biller whose [`NUMBER`] acme holds at 0.60 a minute.
+async fn serve() -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(Options::at(&path), now()).unwrap());
+    let prices = prices("0.60");
+    let bindings = part("", vec![binding(NUMBER, "acme", &prices)]);
+    let (parts, follow) = mpsc::channel(4);
+    parts.send(BillingPart::Bindings(bindings)).await.unwrap();
+    parts.send(BillingPart::Prices(prices)).await.unwrap();
+    drop(parts);
+    let clock = Clock::showing(now());
+    Biller::new(Arc::clone(&ledger), clock, Counters::default()).run(follow).await;
+
+    let settings = Arc::new(ArcSwap::from_pointee(IntakeSettings {
+        token: Token::new("switch-secret"),
+        sources: ["fs-1".to_owned()].into(),
+    }));
+    let intake = Intake::new(Arc::clone(&ledger), Arc::clone(&settings), clock, Counters::default());
+    let feed = UsageFeed::new(Arc::clone(&ledger), Token::new("operator-secret"), Counters::default());
+    let routes = intake.routes().merge(feed.routes());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    Served { address, settings, ledger, path, _folder: folder, server }
+}
+
+impl Served {
+    async fn send(&self, request: &str, headers: &[&str], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut text = format!("{request} HTTP/1.1\r\nHost: biller\r\nConnection: close\r\n");
+        for header in headers {
+            text += &format!("{header}\r\n");
+        }
+        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        // A refusal may come, and the connection close, before the body is through.
+        let _ = stream.write_all(text.as_bytes()).await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let code = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { code, head: head.to_lowercase(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    }
+
+    async fn post(&self, kind: &str, body: &str) -> Answer {
+        let kind = format!("Content-Type: {kind}");
+        self.send("POST /v1/call-records", &["Authorization: Bearer switch-secret", &kind], body).await
+    }
+
+    async fn usage(&self, question: &str) -> Answer {
+        self.send(&format!("GET /v1/usage{question}"), &["Authorization: Bearer operator-secret"], "").await
+    }
+}
+
+const LINES: &str = "application/x-ndjson";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_record_is_booked_by_the_bindings_that_the_plan_gave() {
+    let served = serve().await;
+    let body = LegOf::call("a84b", 124).received().body;
+    let answer = served.post("application/json; charset=utf-8", &body).await;
+    let expected = json!({"accepted": 1, "duplicates": 0, "conflicts": 0, "unrated": 0, "refused": []});
+    assert_eq!((answer.code, answer.body), (200, expected));
+    let again = served.post("application/json", &body).await;
+    assert_eq!((again.code, &again.body["accepted"], &again.body["duplicates"]), (200, &json!(0), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_is_answered_for() {
+    let served = serve().await;
+    let line = |call: &str, seconds| LegOf::call(call, seconds).received().body;
+    let lines = [
+        line("a", 60),
+        line("a", 60),
+        line("a", 90),
+        LegOf { number: "4001999999", ..LegOf::call("b", 60) }.received().body,
+        line("c", 60).replace("fs-1", "fs-9"),
+        line("d", 60).replace("\"outcome\":\"Answered\"", "\"outcome\":\"Busy\""),
+        LegOf { started_at: at("2024-01-01T00:00:00+08:00"), ..LegOf::call("e", 60) }.received().body,
+    ];
+    let answer = served.post(LINES, &lines.join("\n")).await;
+    assert_eq!(answer.code, 200);
+    let count = |name: &str| answer.body[name].as_u64().unwrap();
+    assert_eq!((count("accepted"), count("duplicates"), count("conflicts"), count("unrated")), (2, 1, 1, 1));
+    let refused: Vec<(u64, &str)> = answer.body["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refusal| (refusal["line"].as_u64().unwrap(), refusal["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(refused.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6, 7]);
+    assert!(refused[1].1.contains("answeredAt"), "{refused:?}");
+    assert_eq!(refused[2].1, "startedAt is more than 18 months ago");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_of_which_nothing_can_be_used_is_unprocessable() {
+    let served = serve().await;
+    let answer = served.post(LINES, "{}\nnot json\n").await;
+    assert_eq!((answer.code, answer.body["refused"].as_array().unwrap().len()), (422, 2));
+    assert_eq!(served.post("application/json", "").await.code, 422);
+    assert_eq!(served.post(LINES, "\n").await.code, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_send_or_sends_wrongly_is_told_how() {
+    let served = serve().await;
+    let body = LegOf::call("a", 60).received().body;
+    let json = "Content-Type: application/json";
+    let token = "Authorization: Bearer switch-secret";
+    // The password of any user: what FreeSWITCH can send.
+    let basic = "Authorization: Basic ZnM6c3dpdGNoLXNlY3JldA==";
+    for (headers, code) in [
+        (vec![json], 401),
+        (vec![json, "Authorization: Bearer operator-secret"], 401),
+        (vec![token], 415),
+        (vec![token, "Content-Type: text/csv"], 415),
+        (vec![token, json, "Content-Encoding: gzip"], 415),
+        (vec![basic, json], 200),
+    ] {
+        let answer = served.send("POST /v1/call-records", &headers, &body).await;
+        assert_eq!(answer.code, code, "{headers:?}: {answer:?}");
+        assert_eq!(answer.head.contains("www-authenticate: bearer"), code == 401, "{answer:?}");
+    }
+    let large = format!("{}\n", "x".repeat(1023)).repeat(8 * 1024 + 1);
+    assert_eq!(served.post(LINES, &large).await.code, 413);
+    assert_eq!(served.post(LINES, &"x\n".repeat(10_001)).await.code, 413);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_is_off_without_a_token_and_follows_its_settings() {
+    let served = serve().await;
+    let body = LegOf::call("a", 60).received().body;
+    served.settings.store(Arc::new(IntakeSettings::default()));
+    let answer = served.post("application/json", &body).await;
+    assert_eq!(answer.code, 503);
+    assert_eq!(answer.body["error"], "call record intake is off: the gateway's callRecords.tokenSecretRef is not set");
+    served.settings.store(Arc::new(IntakeSettings::new(Token::new("switch-secret"), &[])));
+    assert_eq!(served.post("application/json", &body.replace("fs-1", "any-switch")).await.code, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_fails_is_not_an_acceptance() {
+    let served = serve().await;
+    let body = LegOf::call("a", 60).received().body;
+    let outside = rusqlite::Connection::open(&served.path).unwrap();
+    outside
+        .execute_batch("CREATE TRIGGER fails BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .unwrap();
+    let answer = served.post("application/json", &body).await;
+    assert_eq!(answer.code, 503);
+    assert!(answer.head.contains("retry-after: 30"), "{answer:?}");
+    assert!(!answer.body["error"].as_str().unwrap().contains("RAISE"), "{answer:?}");
+    outside.execute_batch("DROP TRIGGER fails").unwrap();
+    assert_eq!(served.post("application/json", &body).await.body["accepted"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feed_tells_what_changed_and_waits_for_the_next_change() {
+    let served = serve().await;
+    let first = served.usage("?month=2026-11").await;
+    assert_eq!((first.code, first.body["changed"].as_array().unwrap().len()), (200, 1));
+    let cursor = first.body["cursor"].as_str().unwrap().to_owned();
+    let nothing = served.usage(&format!("?after={cursor}")).await;
+    assert_eq!((nothing.body["changed"].as_array().unwrap().len(), &nothing.body["cursor"]), (0, &json!(cursor)));
+
+    let question = format!("?after={cursor}&wait=20");
+    let waiting = served.usage(&question);
+    let sending = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        served.post("application/json", &LegOf::call("a", 60).received().body).await
+    };
+    let (told, _) = tokio::join!(waiting, sending);
+    let usage: Usage = serde_json::from_value(told.body["changed"][0].clone()).unwrap();
+    assert_eq!((usage.number.to_string().as_str(), usage.charged_seconds), (NUMBER, 60));
+    assert_eq!(told.body["changed"][0]["charges"]["voice"], "0.60");
+    assert_eq!(told.body["changed"][0]["chargedSeconds"], 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_of_another_ledger_starts_from_the_beginning() {
+    let served = serve().await;
+    let elsewhere = format!("?after={}-1", "0".repeat(32));
+    let ahead = format!("?after={}-99999", served.ledger.id());
+    for question in [elsewhere.as_str(), ahead.as_str(), ""] {
+        let answer = served.usage(question).await;
+        assert_eq!(answer.body["changed"].as_array().map(Vec::len), Some(1), "{question}: {answer:?}");
+    }
+    for question in ["?after=yesterday", "?month=November", "?before=1"] {
+        assert_eq!(served.usage(question).await.code, 400, "{question}");
+    }
+    assert_eq!(served.send("GET /v1/usage", &["Authorization: Bearer switch-secret"], "").await.code, 401);
+}

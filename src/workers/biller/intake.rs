@@ -1,0 +1,281 @@
+//! `POST /v1/call-records`: records in, and an answer only when they are durable.
+//!
+//! Whoever may send is asked first, then room is taken for the body, then it is read: a stranger costs nothing and a
+//! flood is told to come back. A line that cannot be used is refused alone; when the ledger fails, nothing of the
+//! request is booked and the sender keeps it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::access::Token;
+use super::counters::Counters;
+use super::lines::{self, Form, Read, Refusal};
+use crate::domain::routing::document::RecordSource;
+use crate::ledger::{Booking, ErrorClass, Ledger, LedgerError};
+use crate::runtime::clock::Clock;
+
+/// Largest body of one request.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+/// All bodies being read or booked together, in KiB.
+const ROOM_KIB: u32 = 64 * 1024;
+/// A body must have come whole within this.
+const SLOWEST_BODY: Duration = Duration::from_secs(30);
+/// Bodies above this are read on a thread that may block.
+const SMALL_BODY: usize = 64 * 1024;
+
+const OFF: &str = "call record intake is off: the gateway's callRecords.tokenSecretRef is not set";
+
+/// Who may send records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IntakeSettings {
+    /// Nobody without it; `None`: intake is off.
+    pub token: Option<Token>,
+    /// Names of the switches that may send; empty admits every name.
+    pub sources: BTreeSet<String>,
+}
+
+impl IntakeSettings {
+    /// What a gateway's head part and its token Secret say.
+    pub fn new(token: Option<Token>, sources: &[RecordSource]) -> Self {
+        Self { token, sources: sources.iter().map(|source| source.name.clone()).collect() }
+    }
+}
+
+/// The intake: its settings may be swapped while it serves.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    ledger: Arc<dyn Ledger>,
+    settings: Arc<ArcSwap<IntakeSettings>>,
+    clock: Clock,
+    counters: Counters,
+    room: Arc<Semaphore>,
+}
+
+impl Intake {
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        settings: Arc<ArcSwap<IntakeSettings>>,
+        clock: Clock,
+        counters: Counters,
+    ) -> Self {
+        Self { ledger, settings, clock, counters, room: Arc::new(Semaphore::new(ROOM_KIB as usize)) }
+    }
+
+    /// The route, to be merged into a server's.
+    pub fn routes(self) -> Router {
+        Router::new().route("/v1/call-records", post(take)).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(self)
+    }
+}
+
+async fn take(State(intake): State<Intake>, request: Request) -> Response {
+    let response = match intake.answer(request).await {
+        Ok(answer) => {
+            let all_refused = answer.accepted + answer.duplicates + answer.conflicts == 0 && !answer.refused.is_empty();
+            let code = if all_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+            (code, Json(answer)).into_response()
+        }
+        Err(refused) => refused.into_response(),
+    };
+    intake.counters.request(response.status().as_u16());
+    response
+}
+
+/// What became of a request's lines: `accepted + duplicates + conflicts + refused` = lines.
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    /// Booked, or kept unrated.
+    accepted: usize,
+    duplicates: usize,
+    conflicts: usize,
+    /// Among the accepted.
+    unrated: usize,
+    refused: Vec<Refusal>,
+}
+
+/// A request of which nothing was booked.
+#[derive(Debug)]
+struct Refused {
+    code: StatusCode,
+    reason: String,
+    retry_after_seconds: Option<u32>,
+}
+
+impl Refused {
+    fn new(code: StatusCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), retry_after_seconds: None }
+    }
+
+    fn later(code: StatusCode, reason: impl Into<String>, seconds: u32) -> Self {
+        Self { code, reason: reason.into(), retry_after_seconds: Some(seconds) }
+    }
+
+    fn into_response(self) -> Response {
+        let mut response = (self.code, Json(serde_json::json!({ "error": self.reason }))).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.code == StatusCode::UNAUTHORIZED {
+            let challenge =
+                axum::http::HeaderValue::from_static("Bearer realm=\"call records\", Basic realm=\"call records\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl Intake {
+    async fn answer(&self, request: Request) -> Result<Answer, Refused> {
+        let settings = self.settings.load_full();
+        admit(&settings, request.headers())?;
+        let form = form(request.headers())?;
+        let room = self.room(request.headers())?;
+        let body = body(request).await?;
+        let read = read(body, form, settings).await?;
+        let answer = self.book(read).await;
+        drop(room);
+        answer
+    }
+
+    /// Room for the body; one of unknown length takes that of the largest.
+    fn room(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refused> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let length = length.unwrap_or(LARGEST_BODY);
+        if length > LARGEST_BODY {
+            return Err(too_large());
+        }
+        let kib = u32::try_from(length / 1024 + 1).unwrap_or(ROOM_KIB);
+        Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| {
+            Refused::later(StatusCode::TOO_MANY_REQUESTS, "more call records are waiting than are taken: send again", 1)
+        })
+    }
+
+    async fn book(&self, read: Read) -> Result<Answer, Refused> {
+        let mut answer = Answer { refused: read.refused, ..Answer::default() };
+        self.counters.refused_lines(answer.refused.len());
+        let (lines, records): (Vec<usize>, Vec<_>) = read.records.into_iter().unzip();
+        if records.is_empty() {
+            return Ok(answer);
+        }
+        let bookings = self.ledger.book(records, self.clock.now()).await.map_err(|error| {
+            self.counters.failure(&error);
+            not_booked(&error)
+        })?;
+        for (line, booking) in lines.into_iter().zip(bookings) {
+            self.counters.record(&booking);
+            match booking {
+                Booking::Booked => answer.accepted += 1,
+                Booking::Unrated(_) => {
+                    answer.accepted += 1;
+                    answer.unrated += 1;
+                }
+                Booking::Duplicate => answer.duplicates += 1,
+                Booking::Conflict => answer.conflicts += 1,
+                Booking::Refused(reason) => answer.refused.push(Refusal { line, reason }),
+            }
+        }
+        answer.refused.sort_unstable_by_key(|refusal| refusal.line);
+        Ok(answer)
+    }
+}
+
+fn admit(settings: &IntakeSettings, headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(token) = &settings.token else {
+        return Err(Refused::later(StatusCode::SERVICE_UNAVAILABLE, OFF, 60));
+    };
+    if token.is_shown_by(headers) {
+        return Ok(());
+    }
+    Err(Refused::new(
+        StatusCode::UNAUTHORIZED,
+        "the call record token is needed, as a bearer token or as the password of Basic",
+    ))
+}
+
+fn form(headers: &HeaderMap) -> Result<Form, Refused> {
+    let unsupported = |reason| Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return unsupported("a compressed body is not read: send it plain");
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        Ok(Form::One)
+    } else if kind.eq_ignore_ascii_case("application/x-ndjson") {
+        Ok(Form::Lines)
+    } else {
+        unsupported("Content-Type must be application/json (one record) or application/x-ndjson (one record per line)")
+    }
+}
+
+fn too_large() -> Refused {
+    let reason = format!("the body has more than {LARGEST_BODY} bytes: send several requests");
+    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+async fn body(request: Request) -> Result<Bytes, Refused> {
+    let body = tokio::time::timeout(SLOWEST_BODY, Bytes::from_request(request, &())).await;
+    let body =
+        body.map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, "the body did not come within 30 seconds"))?;
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        code => Refused::new(code, "the body could not be read"),
+    })
+}
+
+async fn read(body: Bytes, form: Form, settings: Arc<IntakeSettings>) -> Result<Read, Refused> {
+    let read = if body.len() <= SMALL_BODY {
+        lines::read(&body, form, &settings.sources)
+    } else {
+        let task = tokio::task::spawn_blocking(move || lines::read(&body, form, &settings.sources));
+        task.await.map_err(|_| Refused::later(StatusCode::SERVICE_UNAVAILABLE, "the biller is stopping", 5))?
+    };
+    read.map_err(|error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
+}
+
+/// The sender's part of a ledger failure: come again, soon or later.
+fn not_booked(error: &LedgerError) -> Refused {
+    match error.class() {
+        ErrorClass::Busy => Refused::later(StatusCode::TOO_MANY_REQUESTS, error.to_string(), 1),
+        ErrorClass::Transient => Refused::later(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), 5),
+        ErrorClass::Full | ErrorClass::ReadOnly | ErrorClass::Corrupt | ErrorClass::Invalid => {
+            Refused::later(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), 30)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc as Shared;
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_fails_asks_for_the_records_again_soon_or_later() {
+        let failed =
+            |class| LedgerError::Database { doing: "book call records", class, source: Shared::new(std::fmt::Error) };
+        for (error, code, seconds) in [
+            (LedgerError::Busy, 429, 1),
+            (LedgerError::Stopped, 503, 5),
+            (failed(ErrorClass::Transient), 503, 5),
+            (failed(ErrorClass::Full), 503, 30),
+            (failed(ErrorClass::Invalid), 503, 30),
+        ] {
+            let response = not_booked(&error).into_response();
+            assert_eq!(response.status().as_u16(), code, "{error}");
+            assert_eq!(response.headers()[RETRY_AFTER], seconds.to_string(), "{error}");
+        }
+    }
+}
