@@ -81,7 +81,7 @@ fn chosen(key: &Key, number: &FourHundredNumber, refs: &Refs, world: &World) -> 
     let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
     match &refs.pool {
         Some(pool) => claim::choose(world, key, pool, pattern),
-        None => Err(Finding::new(crate::api::conditions::reason::POOL_NOT_FOUND, "the pool to choose from is gone")),
+        None => Err(Finding::new(crate::api::reasons::POOL_NOT_FOUND, "the pool to choose from is gone")),
     }
 }
 
