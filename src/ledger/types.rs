@@ -75,18 +75,21 @@ pub enum UnratedReason {
     PlatformAnswerMissing,
     /// The number's package is not in the price book.
     PackageUnknown,
+    /// No rate of the price book matches.
+    NoRate,
     /// The amount is beyond what can be counted.
     AmountOutOfRange,
 }
 
 impl UnratedReason {
     /// All reasons: the closed set of a metric's label.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NumberNotHeld,
         Self::PriceBookMissing,
         Self::BeforeFirstVersion,
         Self::PlatformAnswerMissing,
         Self::PackageUnknown,
+        Self::NoRate,
         Self::AmountOutOfRange,
     ];
 
@@ -99,6 +102,7 @@ impl UnratedReason {
             Self::BeforeFirstVersion => "BeforeFirstVersion",
             Self::PlatformAnswerMissing => "PlatformAnswerMissing",
             Self::PackageUnknown => "PackageUnknown",
+            Self::NoRate => "NoRate",
             Self::AmountOutOfRange => "AmountOutOfRange",
         }
     }
@@ -114,6 +118,7 @@ impl From<Unrated> for UnratedReason {
             Unrated::BeforeFirstVersion { .. } => Self::BeforeFirstVersion,
             Unrated::PlatformAnswerMissing => Self::PlatformAnswerMissing,
             Unrated::PackageUnknown { .. } => Self::PackageUnknown,
+            Unrated::NoRate => Self::NoRate,
             Unrated::Amount => Self::AmountOutOfRange,
         }
     }

@@ -41,9 +41,9 @@ fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booki
     let call = call_hash(&record.identity().call_id);
     let content = half(&record.content_hash());
     let source = desk.memory.source(desk.connection, &record.identity().source).map_err(failed)?;
-    let leg = i64::from(record.identity().leg);
+    let index = i64::from(record.identity().leg);
     let mut legs = call::legs(desk.connection, &call).map_err(failed)?;
-    if let Some(known) = legs.iter().find(|known| (known.source, known.leg) == (source, leg)) {
+    if let Some(known) = legs.iter().find(|known| (known.source, known.index) == (source, index)) {
         if known.content == content {
             return Ok(Booking::Duplicate);
         }
@@ -56,7 +56,7 @@ fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booki
     let id = keep_record(desk, received, distance, at).map_err(failed)?;
     desk.crash_points.pass(CrashPoint::AfterInsert);
     let standing = Standing::of(record.outcome());
-    let new = Leg { source, leg, content, record: id, key: verdict.key, standing };
+    let new = Leg { source, index, content, record: id, key: verdict.key, standing };
     keep_identity(desk, &call, &new).map_err(failed)?;
     let before = legs.clone();
     legs.push(new);
@@ -191,7 +191,7 @@ fn keep_identity(desk: &Desk<'_>, call: &CallHash, leg: &Leg) -> rusqlite::Resul
     statement.execute((
         call.as_slice(),
         leg.source,
-        leg.leg,
+        leg.index,
         leg.content.as_slice(),
         leg.record,
         number,

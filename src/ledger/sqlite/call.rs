@@ -52,7 +52,8 @@ impl Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leg {
     pub(super) source: i64,
-    pub(super) leg: i64,
+    /// Its number within the call, from 0.
+    pub(super) index: i64,
     pub(super) content: [u8; 16],
     pub(super) record: i64,
     /// Whose totals count it.
@@ -68,7 +69,7 @@ pub(super) fn legs(connection: &Connection, call: &CallHash) -> rusqlite::Result
     let legs = statement.query_map([call.as_slice()], |row| {
         Ok(Leg {
             source: row.get(0)?,
-            leg: row.get(1)?,
+            index: row.get(1)?,
             content: row.get(2)?,
             record: row.get(3)?,
             key: UsageKey { month: row.get(4)?, number: row.get(5)?, tenant: row.get(6)? },

@@ -82,12 +82,12 @@ pub struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens or makes a ledger. Blocks: a large one reads its bindings first.
-    pub fn open(options: Options, now: Timestamp) -> Result<Self, LedgerError> {
+    pub fn open(options: &Options, now: Timestamp) -> Result<Self, LedgerError> {
         let lock = WriterLock::take(&options.path)?;
         let mut connection = connect(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         migrations::run(&mut connection, &options.path)?;
         let id = identity(&connection, now)?;
-        let (writer, changes) = Writer::new(connection, lock, &options)?;
+        let (writer, changes) = Writer::new(connection, lock, options)?;
         let readers = Readers::open(&options.path)?;
         let (commands, queue) = mpsc::channel(WAITING_REQUESTS);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(queue)).map_err(

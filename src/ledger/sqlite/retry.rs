@@ -97,7 +97,7 @@ fn move_leg(desk: &mut Desk<'_>, record: &CallRecord, id: i64, verdict: &Verdict
             .prepare_cached(
                 "UPDATE identities SET tenant = ?4, usage_month = ?5 WHERE call = ?1 AND source = ?2 AND leg = ?3",
             )?
-            .execute((call.as_slice(), leg.source, leg.leg, to.tenant, to.month))?;
+            .execute((call.as_slice(), leg.source, leg.index, to.tenant, to.month))?;
     }
     call::recount(&mut desk.totals, desk.connection, &before, &after)
 }

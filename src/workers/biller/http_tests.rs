@@ -40,7 +40,7 @@ struct Answer {
 async fn serve() -> Served {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(Options::at(&path), now()).unwrap());
+    let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&Options::at(&path), now()).unwrap());
     let prices = prices("0.60");
     let bindings = part("", vec![binding(NUMBER, "acme", &prices)]);
     let (parts, follow) = mpsc::channel(4);
@@ -65,12 +65,12 @@ async fn serve() -> Served {
 
 impl Served {
     async fn send(&self, request: &str, headers: &[&str], body: &str) -> Answer {
+        let request_line = format!("{request} HTTP/1.1");
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut text = format!("{request} HTTP/1.1\r\nHost: biller\r\nConnection: close\r\n");
-        for header in headers {
-            text += &format!("{header}\r\n");
-        }
-        text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let length = format!("Content-Length: {}", body.len());
+        let fixed = [request_line.as_str(), "Host: biller", "Connection: close", length.as_str()];
+        let head: Vec<&str> = fixed.into_iter().chain(headers.iter().copied()).collect();
+        let text = format!("{}\r\n\r\n{body}", head.join("\r\n"));
         // A refusal may come, and the connection close, before the body is through.
         let _ = stream.write_all(text.as_bytes()).await;
         let mut answer = String::new();

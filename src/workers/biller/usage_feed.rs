@@ -102,8 +102,8 @@ impl UsageFeed {
             changes.borrow_and_update();
             let page = self.ledger.usage_after(after, month, PAGE).await.map_err(|error| self.failed(&error))?;
             if page.changed.is_empty() && question.wait > 0 {
-                let changed = tokio::time::timeout_at(until, changes.changed()).await;
-                if matches!(changed, Ok(Ok(()))) {
+                let in_time = tokio::time::timeout_at(until, changes.changed()).await;
+                if matches!(in_time, Ok(Ok(()))) {
                     continue;
                 }
             }

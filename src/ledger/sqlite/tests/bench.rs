@@ -35,7 +35,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = SqliteLedger::open(Options::at(&folder.path().join("ledger.db")), now()).unwrap();
+        let ledger = SqliteLedger::open(&Options::at(&folder.path().join("ledger.db")), now()).unwrap();
         Self { folder, ledger: Some(ledger) }
     }
 
@@ -50,7 +50,7 @@ impl Bench {
     /// Closes the ledger and opens it again.
     pub(crate) fn reopen(&mut self) {
         self.ledger = None;
-        self.ledger = Some(SqliteLedger::open(Options::at(&self.path()), now()).unwrap());
+        self.ledger = Some(SqliteLedger::open(&Options::at(&self.path()), now()).unwrap());
     }
 
     /// A look at the file from outside, past the ledger's rules.

@@ -74,7 +74,7 @@ async fn a_value_the_database_refuses_does_not_hold_back_other_senders() {
 async fn a_second_writer_is_refused_while_the_first_lives() {
     let mut bench = Bench::held().await;
     let id = bench.ledger().id();
-    let error = SqliteLedger::open(Options::at(&bench.path()), now()).unwrap_err();
+    let error = SqliteLedger::open(&Options::at(&bench.path()), now()).unwrap_err();
     assert!(matches!(error, LedgerError::Held { .. }), "{error}");
     assert!(error.to_string().contains("ledger.db.lock is held by another process"), "{error}");
     bench.reopen();
@@ -86,15 +86,15 @@ fn a_damaged_file_is_told_from_one_that_cannot_be_reached() {
     let folder = tempfile::tempdir().unwrap();
     let damaged = folder.path().join("damaged.db");
     std::fs::write(&damaged, "this is a letter, not a ledger; ".repeat(200)).unwrap();
-    let error = SqliteLedger::open(Options::at(&damaged), now()).unwrap_err();
+    let error = SqliteLedger::open(&Options::at(&damaged), now()).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Corrupt, "{error}");
 
     let beneath_a_file = damaged.join("ledger.db");
-    let error = SqliteLedger::open(Options::at(&beneath_a_file), now()).unwrap_err();
+    let error = SqliteLedger::open(&Options::at(&beneath_a_file), now()).unwrap_err();
     assert!(error.to_string().contains("a folder that this process may write is needed"), "{error}");
 
     let a_folder = folder.path().join("folder.db");
     std::fs::create_dir(&a_folder).unwrap();
-    let error = SqliteLedger::open(Options::at(&a_folder), now()).unwrap_err();
+    let error = SqliteLedger::open(&Options::at(&a_folder), now()).unwrap_err();
     assert_eq!(error.class(), ErrorClass::ReadOnly, "{error}");
 }
