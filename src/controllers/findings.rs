@@ -1,26 +1,28 @@
 //! What a check found, and the conditions made of it. Pure.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::api::conditions as types;
-use crate::api::reasons as reason;
+use crate::api::conditions::{self as types, Holds};
+use crate::api::reasons::{self as reason, Reason};
+
+
 
 /// Why something is not as its owner asked: a reason of the closed set and a sentence that says what to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    pub reason: &'static str,
+    pub reason: Reason,
     pub sentence: String,
 }
 
 impl Finding {
-    pub fn new(reason: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, sentence: impl Into<String>) -> Self {
         Self { reason, sentence: sentence.into() }
     }
 }
 
 /// Shorthand: a finding as the error of a check.
-pub fn refuse<T>(reason: &'static str, sentence: impl Into<String>) -> Result<T, Finding> {
+pub fn refuse<T>(reason: Reason, sentence: impl Into<String>) -> Result<T, Finding> {
     Err(Finding::new(reason, sentence))
 }
 
@@ -50,8 +52,8 @@ impl<'a> ConditionSet<'a> {
     }
 
     /// Sets a condition for the present generation.
-    pub fn set(&mut self, type_: &'static str, status: &'static str, reason: &str, message: &str) -> &mut Self {
-        self.set_at(self.generation, type_, status, reason, message)
+    pub fn set(&mut self, type_: &'static str, holds: Holds, reason: Reason, message: &str) -> &mut Self {
+        self.set_at(self.generation, type_, holds, reason, message)
     }
 
     /// Sets a condition that speaks of an older generation.
@@ -59,13 +61,20 @@ impl<'a> ConditionSet<'a> {
         &mut self,
         generation: i64,
         type_: &'static str,
-        status: &'static str,
-        reason: &str,
+        holds: Holds,
+        reason: Reason,
         message: &str,
     ) -> &mut Self {
+        let status = holds.as_str();
         let since = self.old(type_).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
-        let condition = conditions::condition(type_, status, reason, message, generation, since, self.now);
-        self.conditions.push(condition);
+        self.conditions.push(Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.name.to_owned(),
+            message: types::cut(message).to_owned(),
+            observed_generation: Some(generation),
+            last_transition_time: since.unwrap_or_else(|| Time(whole_second(self.now))),
+        });
         self
     }
 
@@ -78,10 +87,10 @@ impl<'a> ConditionSet<'a> {
     }
 
     /// True with reason `good`, or False as found.
-    pub fn set_result(&mut self, type_: &'static str, good: &'static str, result: &Result<(), Finding>) -> &mut Self {
+    pub fn set_result(&mut self, type_: &'static str, good: Reason, result: &Result<(), Finding>) -> &mut Self {
         match result {
-            Ok(()) => self.set(type_, TRUE, good, ""),
-            Err(finding) => self.set(type_, FALSE, finding.reason, &finding.sentence),
+            Ok(()) => self.set(type_, Holds::True, good, ""),
+            Err(finding) => self.set(type_, Holds::False, finding.reason, &finding.sentence),
         }
     }
 
@@ -90,9 +99,9 @@ impl<'a> ConditionSet<'a> {
         match progress {
             Progress::Settled => self,
             Progress::Reconciling(finding) => {
-                self.set(types::RECONCILING, TRUE, finding.reason, &finding.sentence)
+                self.set(types::RECONCILING, Holds::True, finding.reason, &finding.sentence)
             }
-            Progress::Stalled(finding) => self.set(types::STALLED, TRUE, finding.reason, &finding.sentence),
+            Progress::Stalled(finding) => self.set(types::STALLED, Holds::True, finding.reason, &finding.sentence),
         }
     }
 
@@ -108,6 +117,11 @@ impl<'a> ConditionSet<'a> {
     }
 }
 
+/// The API keeps whole seconds; what is compared must not have more.
+fn whole_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
 /// Whether anything is under way, or waits for this object's owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
@@ -119,7 +133,7 @@ pub enum Progress {
 /// Whether a condition list says True for `type_` at `generation`.
 pub fn is_true_at(conditions: &[Condition], type_: &str, generation: i64) -> bool {
     conditions.iter().any(|condition| {
-        condition.type_ == type_ && condition.status == TRUE && condition.observed_generation == Some(generation)
+        condition.type_ == type_ && condition.status == Holds::True.as_str() && condition.observed_generation == Some(generation)
     })
 }
 

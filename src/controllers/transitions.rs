@@ -6,7 +6,8 @@ use super::key::{Key, ObjectMetaExt as _};
 use super::publish::Publishable;
 use super::sink::Notice;
 use super::world::World;
-use crate::api::conditions::{FALSE, TRUE, reason_word, types};
+use crate::api::conditions::{self as types, Holds};
+use crate::api::reasons::CONDITIONS;
 
 /// Tells what flipped between the status the store shows and the one just published.
 pub async fn tell<K: Publishable + Conditioned>(world: &World, object: &K, now: &[Condition]) {
@@ -15,7 +16,7 @@ pub async fn tell<K: Publishable + Conditioned>(world: &World, object: &K, now: 
         let (before, after) = (find(object.conditions()), find(now));
         let Some(after) = after else { continue };
         let same = before.as_ref().is_some_and(|b| b.status == after.status && b.reason == after.reason);
-        let first_success = before.is_none() && after.status == TRUE;
+        let first_success = before.is_none() && after.status == Holds::True.as_str();
         if same || first_success {
             continue;
         }
@@ -23,10 +24,10 @@ pub async fn tell<K: Publishable + Conditioned>(world: &World, object: &K, now: 
             kind: K::KIND,
             key: Key::of(object),
             uid: object.uid_text().to_owned(),
-            warning: after.status == FALSE,
-            reason: reason_word(&after.reason),
+            warning: after.status == Holds::False.as_str(),
+            reason: known(&after.reason),
             action: type_,
-            sentence: if after.status == FALSE { after.message } else { format!("{type_} again") },
+            sentence: if after.status == Holds::False.as_str() { after.message } else { format!("{type_} again") },
         };
         world.sink.tell(&notice).await;
     }
@@ -36,4 +37,10 @@ pub async fn tell<K: Publishable + Conditioned>(world: &World, object: &K, now: 
 pub trait Conditioned {
     /// The conditions the store shows.
     fn conditions(&self) -> &[Condition];
+}
+
+/// The closed set's own spelling, which lives as long as the program.
+fn known(reason: &str) -> &'static str {
+    let all = CONDITIONS.iter().flat_map(|kind| kind.reasons);
+    all.map(|known| known.name).find(|name| *name == reason).unwrap_or("Changed")
 }

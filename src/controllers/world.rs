@@ -1,6 +1,6 @@
 //! What a reconcile may look at: the stores, the reverse index, the plan book, the clock, and the one sink for writes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::driver::Kind;
 use super::hub::Hub;
+use super::patience::Patience;
 use super::key::Key;
 use super::plan::book::PlanBook;
 use super::plan::shard::ShardKey;
@@ -120,6 +121,10 @@ pub struct World {
     pub published: Published,
     /// Shards whose parts must be rendered anew.
     pub dirty_shards: DirtySet<ShardKey>,
+    /// Numbers whose usage may have to be written.
+    pub usage_of: DirtySet<Key>,
+    /// Tenants whose account may have to be written.
+    pub usage_of_tenant: DirtySet<String>,
     /// When this process began; claims made since are known whole.
     pub began: Timestamp,
     references: Mutex<References>,
@@ -128,6 +133,9 @@ pub struct World {
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
     caps: Mutex<CapsReached>,
     jitter: AtomicU64,
+    pub(super) patience: Patience,
+    /// Scopes of plan parts whose first list is not whole yet.
+    listing: Mutex<BTreeSet<String>>,
 }
 
 impl World {
@@ -157,6 +165,10 @@ impl World {
             gateway_words: Mutex::default(),
             caps: Mutex::default(),
             jitter: AtomicU64::new(seed | 1),
+            patience: Patience::default(),
+            listing: Mutex::default(),
+            usage_of: DirtySet::default(),
+            usage_of_tenant: DirtySet::default(),
         })
     }
 
@@ -184,6 +196,21 @@ impl World {
     pub fn told_by_gateway(&self, gateway: &Key, word: GatewayWord) -> bool {
         let mut words = self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner);
         words.insert(gateway.clone(), word.clone()).as_ref() != Some(&word)
+    }
+
+    /// The plan parts of `scope` (a namespace, or empty for all) are being listed.
+    pub fn parts_listing(&self, scope: &str) {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned());
+    }
+
+    /// The first list of `scope`'s plan parts is whole.
+    pub fn parts_listed(&self, scope: &str) {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
+
+    /// Whether every scope's plan parts are known.
+    pub fn knows_parts(&self) -> bool {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Numbers whose monthly cap is reached.

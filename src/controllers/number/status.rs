@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::apply::Applied;
 use super::dereference::Refs;
 use super::validate::Verdict;
-use crate::api::conditions as types;
+use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::api::four_hundred_number::{FourHundredNumberStatus, NumberState};
 use crate::api::{FourHundredNumber, NEVER_OBSERVED};
@@ -32,7 +32,7 @@ pub fn of(
     let mut set = ConditionSet::new(shown, generation, now);
     match (&applied.accepted, &verdict.warning) {
         (Ok(()), Some(warning)) => {
-            set.set(types::ACCEPTED, TRUE, reason::ACCEPTED, warning);
+            set.set(types::ACCEPTED, Holds::True, reason::ACCEPTED, warning);
         }
         (accepted, _) => {
             set.set_result(types::ACCEPTED, reason::ACCEPTED, accepted);
@@ -47,7 +47,7 @@ pub fn of(
     match &ready {
         Ok(()) if number.spec.state() == NumberState::Paused => {
             let sentence = "the number is kept and does not answer: set state to Active to take calls";
-            set.set(types::READY, TRUE, reason::PAUSED, sentence);
+            set.set(types::READY, Holds::True, reason::PAUSED, sentence);
         }
         ready => {
             set.set_result(types::READY, reason::READY, ready);
@@ -74,18 +74,18 @@ fn set_programmed(
     if applied.progress.is_none() {
         // The present spec is not served: whatever was live before still is, at its own generation.
         let served_before = set.old(types::PROGRAMMED).is_some_and(|old| {
-            old.status == TRUE && old.observed_generation.unwrap_or(NEVER_OBSERVED) <= generation
+            old.status == Holds::True.as_str() && old.observed_generation.unwrap_or(NEVER_OBSERVED) <= generation
         });
         if served_before && applied.claim.is_some() {
             set.keep(types::PROGRAMMED);
         } else {
             let sentence = "no router serves this number: see Accepted and ResolvedRefs";
-            set.set(types::PROGRAMMED, FALSE, reason::NOT_ACCEPTED, sentence);
+            set.set(types::PROGRAMMED, Holds::False, reason::NOT_ACCEPTED, sentence);
         }
         return None;
     }
     if programmed(number, applied) {
-        set.set(types::PROGRAMMED, TRUE, reason::PROGRAMMED, "");
+        set.set(types::PROGRAMMED, Holds::True, reason::PROGRAMMED, "");
         return None;
     }
     let finding = if applied.progress == Some(book::Progress::NoReadyRouter) {
@@ -96,7 +96,7 @@ fn set_programmed(
     } else {
         Finding::new(reason::AWAITING_ROUTERS, format!("routers of gateway {} have not all loaded this generation yet", refs.gateway_key))
     };
-    set.set(types::PROGRAMMED, FALSE, finding.reason, &finding.sentence);
+    set.set(types::PROGRAMMED, Holds::False, finding.reason, &finding.sentence);
     Some(finding)
 }
 

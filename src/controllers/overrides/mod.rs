@@ -17,7 +17,7 @@ use super::plan::book;
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
 use super::world::{Find as _, World};
-use crate::api::conditions as types;
+use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::api::routing_override::{OverrideState, RoutingOverrideStatus};
 use crate::api::routing_target::OverrideTarget;
@@ -131,7 +131,7 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     let ready = accepted.clone().and(resolved).and(superseded(state)).and(live);
     match (&ready, state) {
         (_, Some(OverrideState::Expired)) if accepted.is_ok() => {
-            set.set(types::READY, TRUE, reason::EXPIRED, "the override has ended and may be deleted");
+            set.set(types::READY, Holds::True, reason::EXPIRED, "the override has ended and may be deleted");
         }
         _ => {
             set.set_result(types::READY, reason::READY, &ready);

@@ -17,7 +17,7 @@ use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::world::{Find as _, Trust, World};
 use crate::api::approval::Verdict;
-use crate::api::conditions as types;
+use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::api::tenant::{Payment, TenantStatus, Verification as ToldVerification, VerificationState};
 use crate::api::Tenant;
@@ -142,7 +142,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
     match (&ready, &verification) {
         (Ok(()), Verification::Expired { until }) => {
             let sentence = format!("the approval ended on {until}; calls go on, have it renewed");
-            set.set(types::READY, TRUE, reason::PAPERS_EXPIRED, &sentence);
+            set.set(types::READY, Holds::True, reason::PAPERS_EXPIRED, &sentence);
         }
         _ => {
             set.set_result(types::READY, reason::READY, &ready);
