@@ -30,7 +30,7 @@ pub async fn reconcile(number: Arc<FourHundredNumber>, world: Arc<World>) -> Res
     let verdict = validate::check(&number, &refs, world.clock.now());
     let applied = apply::apply(&number, &refs, &verdict, &world).await?;
     let waits = applied.progress.is_some() && !status::programmed(&number, &applied);
-    if waits && let Some(left) = world.grace_left(&number, GRACE) {
+    if waits && let Some(left) = world.grace_left(&*number, GRACE) {
         return Ok(Action::requeue(left));
     }
     let status = status::of(&number, &refs, &verdict, &applied, world.clock.now());

@@ -13,7 +13,7 @@ use super::world::World;
 use crate::api::reasons as reason;
 use crate::api::number_pool::{Grade, NumberPoolStatus};
 use crate::api::NumberPool;
-use crate::domain::numbering::{FourHundred, VanityPattern, carrier_of};
+use crate::domain::numbering::{FourHundred, VanityPattern};
 
 /// The pool's ranges as inclusive pairs of values; those that do not parse are left out (the check names them).
 pub fn ranges(pool: &NumberPool) -> Vec<(u64, u64)> {
@@ -95,12 +95,11 @@ fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
         }
         let carrier = format!("{:?}", pool.spec.carrier);
         for end in [first, last] {
-            if let Some(owner) = carrier_of(end)
-                && owner.as_str() != carrier
-            {
+            let owner = end.carrier().map(|owner| format!("{owner:?}"));
+            if let Some(owner) = owner.filter(|owner| *owner != carrier) {
                 return refuse(
                     reason::INVALID,
-                    format!("ranges {first}–{last}: {end} belongs to {}, but the pool says carrier {carrier}", owner.as_str()),
+                    format!("ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}"),
                 );
             }
         }
