@@ -1,16 +1,16 @@
 //! `CallGateway` (cgw): where calls come in, where they are sent, and who may attach numbers. The platform's.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conditions;
+pub use super::allowed_namespaces::{
+    AllowedNamespaces, LabelOperator, LabelRequirement, NamespaceSelector, NamespacesFrom,
+};
+pub use super::call_gateway_status::{CallGatewayStatus, ListenerAddress, PlanStatus, WorkerStatus};
 use super::refs::{ObjectKey, SecretKeyRef};
-use super::schema::{closed_set, keyed, ordered, rule, set_of};
-use super::{never_observed, scalars};
+use super::scalars;
+use super::schema::{closed_set, keyed, rule, set_of};
 
 /// What the platform team asks of a gateway.
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -197,79 +197,6 @@ pub struct Announcement {
     pub uri: String,
 }
 
-/// Which namespaces' numbers may attach.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(transform = rule("(self.from == 'Selector') == has(self.selector)", "give a selector with from: Selector, and only then"))]
-pub struct AllowedNamespaces {
-    /// Which namespaces.
-    pub from: NamespacesFrom,
-    /// Labels of namespaces, with `from: Selector`. Select on kubernetes.io/metadata.name: other labels may be in
-    /// others' hands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<NamespaceSelector>,
-}
-
-/// Which namespaces may attach.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(transform = closed_set)]
-pub enum NamespacesFrom {
-    /// The gateway's own.
-    #[default]
-    Same,
-    /// Every one.
-    All,
-    /// Those whose labels the selector matches.
-    Selector,
-}
-
-/// A label selector over namespaces: every member must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(transform = super::schema::not_empty)]
-pub struct NamespaceSelector {
-    /// Labels with exactly these values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "match_labels")]
-    pub match_labels: BTreeMap<String, String>,
-    /// Requirements on labels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = ordered(0, 16))]
-    pub match_expressions: Vec<LabelRequirement>,
-}
-
-fn match_labels(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": scalars::label_value(generator)})
-}
-
-/// A requirement on one label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(transform = rule(
-    "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-    "give values with the operators In and NotIn, and only with these"
-))]
-pub struct LabelRequirement {
-    /// Key of the label.
-    #[schemars(schema_with = "scalars::label_key")]
-    pub key: String,
-    /// What is asked of its value.
-    pub operator: LabelOperator,
-    /// Values, for In and NotIn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = set_of(scalars::label_value, 0, 64))]
-    pub values: Vec<String>,
-}
-
-/// What is asked of a label's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum LabelOperator {
-    In,
-    NotIn,
-    Exists,
-    DoesNotExist,
-}
-
 /// The programs that serve a gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -404,77 +331,6 @@ pub enum RecordFormat {
     AsteriskCsv,
 }
 
-/// What the operator tells of a gateway.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CallGatewayStatus {
-    /// Generation of the spec that this status speaks of.
-    #[serde(default = "never_observed")]
-    #[schemars(range(min = -1, max = 9_007_199_254_740_991_i64))]
-    pub observed_generation: i64,
-    /// Where each listener is reached.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = keyed("listener", 0, 16))]
-    pub addresses: Vec<ListenerAddress>,
-    /// Numbers attached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
-    pub attached_numbers: Option<i64>,
-    /// The plan and how many routers serve it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanStatus>,
-    /// Workers by kind.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = keyed("name", 0, 16))]
-    pub workers: Vec<WorkerStatus>,
-    /// Accepted, Programmed, LedgerAvailable, Ready and, while something is amiss, Reconciling or Stalled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "conditions::list")]
-    pub conditions: Vec<Condition>,
-}
-
-/// Where a listener is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ListenerAddress {
-    /// Name of the listener.
-    #[schemars(schema_with = "scalars::item_name")]
-    pub listener: String,
-    /// Address and port.
-    #[schemars(schema_with = "scalars::free_text::<300>")]
-    pub value: String,
-}
-
-/// The plan and who serves it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanStatus {
-    /// Digest over all parts of the plan.
-    #[schemars(schema_with = "scalars::digest")]
-    pub digest: String,
-    /// Ready routers that serve this digest.
-    #[schemars(range(min = 0, max = 10_000))]
-    pub loaded_by: i32,
-    /// Ready routers.
-    #[schemars(range(min = 0, max = 10_000))]
-    pub of: i32,
-}
-
-/// Workers of one kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WorkerStatus {
-    /// router or biller.
-    #[schemars(schema_with = "scalars::item_name")]
-    pub name: String,
-    /// Workers ready.
-    #[schemars(range(min = 0, max = 10_000))]
-    pub ready: i32,
-    /// Workers asked for.
-    #[schemars(range(min = 0, max = 10_000))]
-    pub desired: i32,
-}
-
 impl CallGateway {
     /// Where the gateway stands.
     pub fn key(&self) -> ObjectKey {
@@ -527,26 +383,5 @@ impl Trunk {
 
     pub fn number_format(&self) -> NumberFormat {
         self.number_format.unwrap_or_default()
-    }
-}
-
-impl NamespaceSelector {
-    /// Whether a namespace with these labels is selected.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let exact = self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value));
-        exact && self.match_expressions.iter().all(|requirement| requirement.matches(labels))
-    }
-}
-
-impl LabelRequirement {
-    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        match self.operator {
-            LabelOperator::In => value.is_some_and(|value| self.values.contains(value)),
-            // Kubernetes takes a label that is not there for one that has another value.
-            LabelOperator::NotIn => value.is_none_or(|value| !self.values.contains(value)),
-            LabelOperator::Exists => value.is_some(),
-            LabelOperator::DoesNotExist => value.is_none(),
-        }
     }
 }

@@ -116,7 +116,8 @@ fn tidy(value: &mut Value) {
 
 /// Joins the lines of a description and puts the docs of an enum's values, which travel in `title`, behind it.
 fn describe(schema: &mut Map<String, Value>) {
-    let title = schema.remove("title");
+    // The root's title is the kind's name, which says nothing new.
+    let title = schema.remove("title").filter(|_| schema.contains_key("enum"));
     let texts = [schema.remove("description"), title];
     let text: Vec<String> =
         texts.iter().flatten().filter_map(Value::as_str).map(|text| text.trim().replace('\n', " ")).collect();

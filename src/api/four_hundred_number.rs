@@ -51,7 +51,10 @@ use super::schema::{closed_set, keyed, not_empty, ordered, rule, set, set_of};
 pub struct FourHundredNumberSpec {
     /// The number, exactly ten digits. Immutable once claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "scalars::number")]
+    #[schemars(
+        schema_with = "scalars::free_text::<32>",
+        transform = rule("self.matches('^400[0-9]{7}$')", "write the ten digits of a 400 number without spaces or hyphens, such as 4001000868")
+    )]
     pub number: Option<String>,
     /// How to pick a free number instead. Immutable once one is claimed, but may be replaced by `number` with the
     /// number of the status.

@@ -126,3 +126,56 @@ fn limits(spec: &FourHundredNumberSpec) -> Option<String> {
         destination.map(|destination| format!("destinations[{}].concurrentCalls", destination.name))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USING: &str = r#"
+gatewayRef: {name: east, namespace: telephony}
+tariffRef: {name: standard}
+number: "4001000868"
+scheduleRef: {name: office-hours}
+destinations:
+- {name: beijing, number: "010-8888 0001"}
+- {name: duty, number: "138 0013 8000", concurrentCalls: 7}
+groups:
+- {name: turns, strategy: RoundRobin, members: [{destination: beijing}]}
+- {name: trial, strategy: Percentage, members: [{destination: beijing, percent: 100}]}
+screening: {onlyAreas: ["0755"]}
+rules:
+- {name: key-customers, when: {callers: ["13900001111"]}, to: {destination: duty}}
+- {name: south, when: {callerAreas: ["020"]}, to: {destination: beijing}}
+- {name: night, to: {group: turns}}
+whenExhausted: {announcement: all-lines-busy}
+"#;
+
+    fn used(text: &str) -> Vec<(Function, String)> {
+        let spec: FourHundredNumberSpec = serde_saphyr::from_str(text).unwrap();
+        Function::used_by(&spec).collect()
+    }
+
+    #[test]
+    fn each_function_is_told_with_the_field_that_uses_it() {
+        let expected = [
+            (Function::Schedule, "scheduleRef"),
+            (Function::Screening, "screening.onlyAreas"),
+            (Function::Percentage, "groups[trial].strategy"),
+            (Function::RoundRobin, "groups[turns].strategy"),
+            (Function::CallerArea, "rules[south].when.callerAreas"),
+            (Function::CallerList, "rules[key-customers].when.callers"),
+            (Function::Announcement, "whenExhausted.announcement"),
+            (Function::Limits, "destinations[duty].concurrentCalls"),
+        ];
+        assert_eq!(used(USING), expected.map(|(function, path)| (function, path.to_owned())));
+    }
+
+    #[test]
+    fn a_plain_number_uses_no_function() {
+        let plain = r#"{gatewayRef: {name: east}, tariffRef: {name: standard}, number: "4001000868",
+            screening: {anonymous: Accept}, destinations: [{name: duty, number: "138 0013 8000"}],
+            rules: [{name: all, to: {destination: duty}}]}"#;
+        assert_eq!(used(plain), []);
+        assert_eq!(used(&plain.replace("Accept", "Deny")), [(Function::Screening, "screening.anonymous".to_owned())]);
+    }
+}

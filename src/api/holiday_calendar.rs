@@ -38,8 +38,8 @@ pub struct HolidayCalendarSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
-    transform = rule("!has(self.daysOff) || self.daysOff.all(day, day.startsWith(string(self.year)))", "move each day off to the year it lies in"),
-    transform = rule("!has(self.makeUpWorkdays) || self.makeUpWorkdays.all(day, day.startsWith(string(self.year)))", "move each make-up working day to the year it lies in"),
+    transform = rule("!has(self.daysOff) || self.daysOff.all(day, int(day.substring(0, 4)) == self.year)", "move each day off to the year it lies in"),
+    transform = rule("!has(self.makeUpWorkdays) || self.makeUpWorkdays.all(day, int(day.substring(0, 4)) == self.year)", "move each make-up working day to the year it lies in"),
     transform = rule(
         "!has(self.daysOff) || !has(self.makeUpWorkdays) || !self.makeUpWorkdays.exists(day, day in self.daysOff)",
         "keep each day in one list: it is a day off or a make-up working day"

@@ -5,8 +5,13 @@
 //! grammar (numbers, money, dates, zones) stays text here and is parsed once by [`crate::domain`].
 //! Field docs are the manual: they become the descriptions that `kubectl explain` prints.
 
+// Docs of fields are what `kubectl explain` prints; backticks round every name would be noise there.
+#![allow(clippy::doc_markdown)]
+
+pub mod allowed_namespaces;
 pub mod approval;
 pub mod call_gateway;
+pub mod call_gateway_status;
 pub mod compat;
 pub mod conditions;
 pub mod crds;
@@ -52,3 +57,6 @@ pub const DEFAULT_TIME_ZONE: &str = "Asia/Shanghai";
 fn never_observed() -> i64 {
     NEVER_OBSERVED
 }
+
+#[cfg(test)]
+mod tests;

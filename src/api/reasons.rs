@@ -36,7 +36,7 @@ impl ConditionKind {
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $constant:ident = $name:literal;)+) => {
-        $($(#[doc = $doc])+ pub const $constant: Reason = Reason { name: $name, doc: concat!($($doc),+) };)+
+        $($(#[doc = $doc])+ pub const $constant: Reason = Reason { name: $name, doc: concat!($($doc),+).trim_ascii() };)+
     };
 }
 
@@ -336,7 +336,7 @@ mod tests {
             for (name, doc) in names.chain([(kind.type_, kind.doc)]) {
                 assert!(name.starts_with(|c: char| c.is_ascii_uppercase()), "{name}");
                 assert!(name.chars().all(|c| c.is_ascii_alphabetic()) && name.len() <= 63, "{name}");
-                assert!(doc.trim().ends_with('.'), "{name}: {doc:?} is no sentence");
+                assert!(doc.ends_with('.'), "{name}: {doc:?} is no sentence");
             }
         }
     }
