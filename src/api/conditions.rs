@@ -3,8 +3,8 @@
 //! The vocabulary is the Gateway API's (Accepted, ResolvedRefs, Programmed) plus Ready and kstatus's abnormal-true pair
 //! (Reconciling, Stalled). Reasons are a closed set per type: [`super::reasons`]. `now` is an argument.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::generate::SchemaGenerator;
 use schemars::{Schema, json_schema};
 
