@@ -1,5 +1,6 @@
 //! What an unquoted YAML word means to kubectl: the rules of its library (sigs.k8s.io/yaml 1.6 over go-yaml 2), which
-//! are YAML 1.1 with Go's own integers. Pure; each rule was measured against that library and stands in the tests.
+//! are YAML 1.1 with Go's own integers. Pure; the table in the tests holds that library's answers, the rest follows its
+//! source.
 //!
 //! Surprising on purpose: `0755` is 493, `020` is 16, `0898` is 898 (not octal, so a decimal fraction without one),
 //! `no` is false, `+8610` is a number; dates and times of day stay text.
