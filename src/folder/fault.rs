@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// A position in a text: line and column count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    pub line: usize,
-    pub column: usize,
+    pub line: u32,
+    pub column: u32,
 }
 
 /// A position in a file, the file named as the user gave it.
@@ -71,7 +71,9 @@ pub enum Fault {
     TooLarge { limit: u64 },
     #[error("nests deeper than {limit} levels")]
     TooDeep { limit: usize },
-    #[error("grows beyond {limit} nodes or {bytes} bytes once its aliases are expanded: write less, or without aliases")]
+    #[error(
+        "grows beyond {limit} nodes or {bytes} bytes once its aliases are expanded: write less, or without aliases"
+    )]
     TooManyNodes { limit: usize, bytes: usize },
     #[error("stands twice, here and at line {}: keep one", .first.line)]
     DuplicateKey { first: Position },

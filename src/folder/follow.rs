@@ -1,7 +1,7 @@
 //! A folder followed through its edits, for `serve`: each change gives the new folder, or the problems of it.
 //!
 //! The folder is looked at once an interval (names, sizes, times of change, inodes); notification by the kernel would
-//! miss network file systems and mounted ConfigMaps, whose files are links that move. Whoever listens keeps the last
+//! miss network file systems and a mounted `ConfigMap`, whose files are links that move. Whoever listens keeps the last
 //! good folder: a state that does not parse changes nothing and is told.
 
 use std::os::unix::fs::MetadataExt as _;

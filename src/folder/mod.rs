@@ -89,4 +89,6 @@ impl Folder {
 }
 
 #[cfg(test)]
+mod examples_tests;
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What an unquoted YAML word means to kubectl: the rules of its library (sigs.k8s.io/yaml 1.6 over go-yaml 2), which
-//! are YAML 1.1 with Go's own integers. Pure; each rule was measured against that library and stands in the tests.
+//! are YAML 1.1 with Go's own integers. Pure; the table in the tests holds that library's answers, the rest follows its
+//! source.
 //!
 //! Surprising on purpose: `0755` is 493, `020` is 16, `0898` is 898 (not octal, so a decimal fraction without one),
 //! `no` is false, `+8610` is a number; dates and times of day stay text.
@@ -54,9 +55,10 @@ fn digits(plain: &str) -> Word {
         return decimal(plain);
     }
     // Go's reader allows a sign after the prefix: `0b-101`.
-    plain.strip_prefix("0b").and_then(|rest| i64::from_str_radix(rest, 2).ok()).map_or(Word::Text, |value| {
-        Word::Number(value.into())
-    })
+    plain
+        .strip_prefix("0b")
+        .and_then(|rest| i64::from_str_radix(rest, 2).ok())
+        .map_or(Word::Text, |value| Word::Number(value.into()))
 }
 
 /// Go's `ParseInt(text, 0, 64)`, then `ParseUint`: a prefix or a leading 0 chooses the base.
@@ -227,10 +229,42 @@ mod tests {
 
     /// Words that stay text.
     const TEXT: &[&str] = &[
-        "_1", "oN", "yEs", "tRUE", "nULL", "0b102", "1e400", "09:00", "24:00", "9:30", "190:20:30", "2026-11-23",
-        "2026-11-23T20:00:00+08:00", "2026-11-23 10:00:00", "2026-13-45", "2026-11", "138 0013 8000", "010-8888", "0x",
-        "0b", ".", "..", "+", "-x", "0898*", "1,000", "12abc", "0x1p-2", ".0x1p-2", ".infinity", "=", "<<", "00x1",
-        "0x1g", "010-8888 0001", "+86 755 6666 0002",
+        "_1",
+        "oN",
+        "yEs",
+        "tRUE",
+        "nULL",
+        "0b102",
+        "1e400",
+        "09:00",
+        "24:00",
+        "9:30",
+        "190:20:30",
+        "2026-11-23",
+        "2026-11-23T20:00:00+08:00",
+        "2026-11-23 10:00:00",
+        "2026-13-45",
+        "2026-11",
+        "138 0013 8000",
+        "010-8888",
+        "0x",
+        "0b",
+        ".",
+        "..",
+        "+",
+        "-x",
+        "0898*",
+        "1,000",
+        "12abc",
+        "0x1p-2",
+        ".0x1p-2",
+        ".infinity",
+        "=",
+        "<<",
+        "00x1",
+        "0x1g",
+        "010-8888 0001",
+        "+86 755 6666 0002",
     ];
 
     #[test]

@@ -32,7 +32,9 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 fn thing(name: &str, spec: &str) -> String {
-    format!("apiVersion: fourhundred.io/v1alpha1\nkind: Thing\nmetadata: {{name: {name}, namespace: acme}}\nspec: {spec}\n")
+    format!(
+        "apiVersion: fourhundred.io/v1alpha1\nkind: Thing\nmetadata: {{name: {name}, namespace: acme}}\nspec: {spec}\n"
+    )
 }
 
 fn sentences(folder: &Path) -> Vec<String> {
@@ -49,8 +51,16 @@ fn key(namespace: Option<&str>, kind: &str, name: &str) -> ObjectKey {
 fn a_folder_is_read_whole_and_in_order() {
     let dir = tempfile::tempdir().expect("a folder");
     write(dir.path(), "b/two.yml", &thing("two", "{text: x}"));
-    write(dir.path(), "a.yaml", &format!("{}---\n{}", thing("one", "{list: [a, b]}"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"));
-    write(dir.path(), "c.json", r#"{"apiVersion":"fourhundred.io/v1alpha1","kind":"Realm","metadata":{"name":"r"},"spec":{}}"#);
+    write(
+        dir.path(),
+        "a.yaml",
+        &format!("{}---\n{}", thing("one", "{list: [a, b]}"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"),
+    );
+    write(
+        dir.path(),
+        "c.json",
+        r#"{"apiVersion":"fourhundred.io/v1alpha1","kind":"Realm","metadata":{"name":"r"},"spec":{}}"#,
+    );
     write(dir.path(), "acme.routing-test.yaml", "tests: []\n");
     write(dir.path(), ".hidden.yaml", "a: [");
     write(dir.path(), "kustomization.yaml", "a: [");
@@ -94,8 +104,11 @@ fn every_problem_is_told_with_its_place() {
     write(dir.path(), "e.yaml", "kind: Thing\n");
     let told = sentences(dir.path());
     assert_eq!(told.len(), 5, "{told:?}");
-    assert_eq!(told[0], "a.yaml:4:14: spec.text is written 0755, which YAML reads as the number 493: quote it (\"0755\")");
-    assert!(told[1].starts_with("b.yaml:2:1: the document is not YAML: "), "{told:?}");
+    assert_eq!(
+        told[0],
+        "a.yaml:4:14: spec.text is written 0755, which YAML reads as the number 493: quote it (\"0755\")"
+    );
+    assert!(told[1].starts_with("b.yaml:1:4: the document is not YAML: "), "{told:?}");
     assert_eq!(told[2], "c.yaml:2:1: kind is a kind this build does not serve: did you mean Thing?");
     assert!(told[3].contains("write fourhundred.io/v1alpha1"), "{told:?}");
     assert_eq!(told[4], "e.yaml:1:1: apiVersion is missing: it is required");
@@ -115,7 +128,9 @@ fn an_object_declared_twice_names_both_places() {
 #[test]
 fn lists_are_opened() {
     let dir = tempfile::tempdir().expect("a folder");
-    let item = |name: &str| format!("- apiVersion: fourhundred.io/v1alpha1\n  kind: Realm\n  metadata: {{name: {name}}}\n  spec: {{}}\n");
+    let item = |name: &str| {
+        format!("- apiVersion: fourhundred.io/v1alpha1\n  kind: Realm\n  metadata: {{name: {name}}}\n  spec: {{}}\n")
+    };
     write(dir.path(), "a.yaml", &format!("apiVersion: v1\nkind: List\nitems:\n{}{}", item("a"), item("b")));
     assert_eq!(Folder::read(dir.path(), &schemas()).expect("a folder").objects.len(), 2);
 }
@@ -126,21 +141,25 @@ fn secrets_are_decoded_and_never_printed() {
     write(
         dir.path(),
         "a.yaml",
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {a: aGk=}\nstringData: {token: open-sesame}\n",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ns}\ndata: {a: aGk=}\nstringData: {token: open-sesame}\n",
     );
     let folder = Folder::read(dir.path(), &schemas()).expect("a folder");
-    let secret = folder.objects.secret("n", "s").expect("the secret");
+    let secret = folder.objects.secret("ns", "s").expect("the secret");
     assert_eq!(secret.0["a"], b"hi");
     assert_eq!(secret.0["token"], b"open-sesame");
     assert!(!format!("{folder:?}").contains("sesame"));
-    write(dir.path(), "b.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: t, namespace: n}\ndata: {a: '!'}\n");
+    write(dir.path(), "b.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: t, namespace: ns}\ndata: {a: '!'}\n");
     assert_eq!(sentences(dir.path()), ["b.yaml:4:11: data.a is not base64"]);
 }
 
 #[test]
 fn a_secret_s_value_stays_out_of_sentences() {
     let dir = tempfile::tempdir().expect("a folder");
-    write(dir.path(), "a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: t}\nstringData: {token: 40012345678901}\n");
+    write(
+        dir.path(),
+        "a.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: t}\nstringData: {token: 40012345678901}\n",
+    );
     let told = sentences(dir.path());
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("quote it") && !told[0].contains("40012345678901"), "{told:?}");

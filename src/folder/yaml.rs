@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
 use super::fault::{Fault, Flaw, Position};
@@ -145,10 +145,8 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Flaw> {
     options.set_emit_comments(false);
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| {
-            let at = Position { line: error.marker().line(), column: error.marker().col() + 1 };
-            flaw(at, String::new(), Fault::Syntax(error.info()))
-        })?;
+        let (event, span) =
+            event.map_err(|error| flaw(position_at(error.marker()), String::new(), Fault::Syntax(error.info())))?;
         builder.take(event, &span)?;
     }
     Ok(builder.documents)
@@ -159,7 +157,12 @@ fn flaw(position: Position, path: String, fault: Fault) -> Flaw {
 }
 
 fn position(span: &Span) -> Position {
-    Position { line: span.start.line(), column: span.start.col() + 1 }
+    position_at(&span.start)
+}
+
+fn position_at(marker: &Marker) -> Position {
+    let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Position { line: count(marker.line()), column: count(marker.col().saturating_add(1)) }
 }
 
 #[derive(Default)]
@@ -198,7 +201,12 @@ impl Builder {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Flaw> {
         let at = position(span);
         match event {
-            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), at),
+            Event::Scalar(text, style, anchor, tag) => {
+                // The parser writes a value that is not there as "~".
+                let absent = style == ScalarStyle::Plain && span.is_empty();
+                let text = if absent { "" } else { text.as_ref() };
+                self.scalar(text, style, anchor, tag.as_deref(), at)
+            }
             Event::SequenceStart(_, anchor, tag) => {
                 self.start(Frame { position: at, anchor, body: Body::List(Vec::new()) }, tag.as_deref(), "seq")
             }

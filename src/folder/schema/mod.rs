@@ -132,10 +132,8 @@ fn collect_patterns(schema: &Value, patterns: &mut HashMap<String, Regex>) -> Re
             if let Some(Value::String(pattern)) = fields.get("pattern")
                 && !patterns.contains_key(pattern)
             {
-                let compiled = Regex::new(pattern).map_err(|source| SchemaError::Pattern {
-                    pattern: pattern.clone(),
-                    source: Box::new(source),
-                })?;
+                let compiled = Regex::new(pattern)
+                    .map_err(|source| SchemaError::Pattern { pattern: pattern.clone(), source: Box::new(source) })?;
                 patterns.insert(pattern.clone(), compiled);
             }
             fields.values().try_for_each(|field| collect_patterns(field, patterns))

@@ -30,7 +30,9 @@ impl fmt::Debug for Rules {
 impl Rules {
     pub fn new(schema: &Value) -> Self {
         let compiled = compile_schema(schema);
-        let unusable = compiled.compilation_errors().iter().map(ToString::to_string).collect();
+        let mut unusable = Vec::new();
+        collect_errors(&compiled, &mut unusable);
+        unusable.sort();
         Self { compiled, unusable }
     }
 
@@ -50,6 +52,13 @@ impl Rules {
             .map(|error| Broken { path: error.field_path, sentence: error.message })
             .collect()
     }
+}
+
+fn collect_errors(schema: &CompiledSchema, errors: &mut Vec<String>) {
+    errors.extend(schema.compilation_errors().iter().map(ToString::to_string));
+    let below =
+        schema.properties.values().chain(schema.items.as_deref()).chain(schema.additional_properties.as_deref());
+    below.for_each(|field| collect_errors(field, errors));
 }
 
 impl Broken {

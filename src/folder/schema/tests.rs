@@ -62,9 +62,18 @@ fn a_sound_manifest_passes() {
 #[test]
 fn text_read_as_something_else_must_be_quoted() {
     let cases = [
-        ("  areas: [0755]\n", "a.yaml:7:11: spec.areas[0] is written 0755, which YAML reads as the number 493: quote it (\"0755\")"),
-        ("  areas: [\"0755\", 020]\n", "a.yaml:7:19: spec.areas[1] is written 020, which YAML reads as the number 16: quote it (\"020\")"),
-        ("  state: no\n", "a.yaml:7:10: spec.state is written no, which YAML reads as the boolean false: quote it (\"no\")"),
+        (
+            "  areas: [0755]\n",
+            "a.yaml:7:11: spec.areas[0] is written 0755, which YAML reads as the number 493: quote it (\"0755\")",
+        ),
+        (
+            "  areas: [\"0755\", 020]\n",
+            "a.yaml:7:19: spec.areas[1] is written 020, which YAML reads as the number 16: quote it (\"020\")",
+        ),
+        (
+            "  state: no\n",
+            "a.yaml:7:10: spec.state is written no, which YAML reads as the boolean false: quote it (\"no\")",
+        ),
         ("  labels: {a: ~}\n", "a.yaml:7:15: spec.labels.a is written ~, which YAML reads as null: quote it (\"~\")"),
         ("  state:\n", "spec.state is empty, which YAML reads as null: give it a value or remove the line"),
     ];
@@ -88,7 +97,10 @@ fn each_bound_has_its_sentence() {
         ("  destination: []\n", "7:3: spec.destination is not a field here: did you mean destinations?"),
         ("  zzz: 1\n", "7:3: spec.zzz is not a field here"),
         ("  state: active\n", "spec.state is \"active\", but must be one of Active, Paused: did you mean Active?"),
-        ("  areas: [a, b, a]\n", "spec.areas[2] repeats an earlier item of the list (\"a\", first at line 7): each may stand once"),
+        (
+            "  areas: [a, b, a]\n",
+            "spec.areas[2] repeats an earlier item of the list (\"a\", first at line 7): each may stand once",
+        ),
         ("  areas: [a, b, c, d]\n", "spec.areas has 4 items, but must have at most 3"),
         ("  areas: a\n", "spec.areas is the text \"a\", but a list is needed"),
         ("  ringSeconds: 4\n", "spec.ringSeconds is 4, but must be at least 5"),
@@ -115,7 +127,8 @@ fn each_bound_has_its_sentence() {
 fn what_is_required_and_keyed_is_checked_with_places() {
     let head = "apiVersion: example.io/v1\nkind: Thing\nmetadata: {name: a}\n";
     assert_eq!(told_of(head), ["a.yaml:1:1: spec is missing: it is required"]);
-    let twice = format!("{head}spec:\n  number: \"400\"\n  destinations:\n  - {{name: a, number: x}}\n  - {{name: a}}\n");
+    let twice =
+        format!("{head}spec:\n  number: \"400\"\n  destinations:\n  - {{name: a, number: x}}\n  - {{name: a}}\n");
     assert_eq!(
         told_of(&twice),
         [
@@ -128,7 +141,9 @@ fn what_is_required_and_keyed_is_checked_with_places() {
 
 #[test]
 fn metadata_is_checked_as_the_server_does() {
-    let told = told_of("apiVersion: example.io/v1\nkind: Thing\nmetadata: {name: Big, label: {}, annotations: {a: yes}}\nspec: {number: \"4001000868\", destinations: [{name: a, number: b}]}\n");
+    let told = told_of(
+        "apiVersion: example.io/v1\nkind: Thing\nmetadata: {name: Big, label: {}, annotations: {a: yes}}\nspec: {number: \"4001000868\", destinations: [{name: a, number: b}]}\n",
+    );
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].contains("metadata.name is \"Big\", which does not match"));
     assert!(told[1].contains("metadata.label is not a field here: did you mean labels?"));
@@ -138,7 +153,10 @@ fn metadata_is_checked_as_the_server_does() {
 #[test]
 fn cel_rules_are_evaluated_at_their_place() {
     let text = "apiVersion: example.io/v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  number: \"4001000868\"\n  destinations: [{name: spare, number: \"1\"}]\n";
-    assert_eq!(told_of(text), ["a.yaml:6:3: spec.destinations is refused: a spare destination needs another beside it"]);
+    assert_eq!(
+        told_of(text),
+        ["a.yaml:6:3: spec.destinations is refused: a spare destination needs another beside it"]
+    );
     assert!(schema().unusable_rules().is_empty());
 }
 

@@ -30,9 +30,11 @@ impl Walk<'_> {
                 (_, Some(field)) => self.node(&entry.value, field, &entry.key),
                 (_, None) => {
                     let names = known.into_iter().flat_map(Map::keys).map(String::as_str).chain(envelope);
-                    self.tell(entry.position, entry.key.clone(), Fault::UnknownField {
-                        nearest: nearest(&entry.key, names),
-                    });
+                    self.tell(
+                        entry.position,
+                        entry.key.clone(),
+                        Fault::UnknownField { nearest: nearest(&entry.key, names) },
+                    );
                 }
             }
         }
@@ -43,9 +45,7 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, node: &Node, schema: &Value, path: &str) {
-        if is_true(schema, "nullable")
-            && matches!(&node.content, Content::Scalar(scalar) if scalar.value.is_null())
-        {
+        if is_true(schema, "nullable") && matches!(&node.content, Content::Scalar(scalar) if scalar.value.is_null()) {
             return;
         }
         let told = self.flaws.len();
@@ -147,7 +147,8 @@ impl Walk<'_> {
     }
 
     fn int_or_text(&mut self, node: &Node, path: &str) {
-        let stands = matches!(&node.content, Content::Scalar(Scalar { value: Value::String(_) | Value::Number(_), .. }));
+        let stands =
+            matches!(&node.content, Content::Scalar(Scalar { value: Value::String(_) | Value::Number(_), .. }));
         if !stands {
             self.wrong_type(node, path, "a whole number or text");
         }
@@ -155,6 +156,11 @@ impl Walk<'_> {
 
     fn text(&mut self, node: &Node, text: &str, schema: &Value, path: &str) {
         self.size(node, schema, path, text.chars().count(), ("minLength", "maxLength", "characters"));
+        if schema.get("format").and_then(Value::as_str) == Some("date-time") && text.parse::<jiff::Timestamp>().is_err()
+        {
+            let needed = "an instant with its offset, such as 2026-11-23T20:00:00+08:00,".to_owned();
+            self.tell(node.position, path.into(), Fault::Type { seen: format!("{:?}", shown(text)), needed });
+        }
         let Some(pattern) = schema.get("pattern").and_then(Value::as_str) else { return };
         if self.patterns.get(pattern).is_some_and(|regex| !regex.is_match(text)) {
             let seen = format!("{:?}", shown(text));
@@ -173,8 +179,9 @@ impl Walk<'_> {
             (Some(low), _) => format!("at least {low}"),
             (_, Some(high)) if exclusive("exclusiveMaximum") => format!("less than {high}"),
             (_, Some(high)) => format!("at most {high}"),
-            (None, None) if schema.get("format").and_then(Value::as_str) == Some("int32")
-                && number.as_i64().is_none_or(|whole| i32::try_from(whole).is_err()) =>
+            (None, None)
+                if schema.get("format").and_then(Value::as_str) == Some("int32")
+                    && number.as_i64().is_none_or(|whole| i32::try_from(whole).is_err()) =>
             {
                 format!("between {} and {}", i32::MIN, i32::MAX)
             }

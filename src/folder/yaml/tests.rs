@@ -56,10 +56,7 @@ fn a_key_that_is_not_text_must_be_quoted() {
 #[test]
 fn aliases_and_merges_are_expanded() {
     let node = one("base: &b {a: 1, b: 2}\ncopy: *b\nmerged:\n  <<: *b\n  b: 3\n");
-    assert_eq!(
-        node.to_json(),
-        json!({"base": {"a": 1, "b": 2}, "copy": {"a": 1, "b": 2}, "merged": {"b": 3, "a": 1}})
-    );
+    assert_eq!(node.to_json(), json!({"base": {"a": 1, "b": 2}, "copy": {"a": 1, "b": 2}, "merged": {"b": 3, "a": 1}}));
     assert!(matches!(fault("base: &b {a: 1}\nmerged:\n  a: 2\n  <<: *b\n").fault, Fault::DuplicateKey { .. }));
     assert_eq!(fault("a: {<<: 1}").fault, Fault::MergeNotMap);
     assert_eq!(fault("a: &a [*a]").fault, Fault::AliasInsideItself);
@@ -72,7 +69,7 @@ fn alias_bombs_are_bounded() {
     for level in 1..20 {
         let below = level - 1;
         let items = vec![format!("*a{below}"); 10].join(", ");
-        nodes.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        nodes = format!("{nodes}a{level}: &a{level} [{items}]\n");
     }
     assert!(matches!(fault(&nodes).fault, Fault::TooManyNodes { .. }));
     let long = format!("a: &a '{}'\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 40].join(", "));
