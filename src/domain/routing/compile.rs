@@ -89,9 +89,7 @@ impl<'a> Compiler<'a> {
 
     fn dialled(&mut self, field: &str, text: &str) -> Option<CompiledDestination> {
         match Destination::parse(text) {
-            Ok(number) => {
-                Some(CompiledDestination { name: None, number, e164: number.e164().to_string(), ring_seconds: None })
-            }
+            Ok(number) => Some(CompiledDestination { name: None, number, ring_seconds: None }),
             Err(error) => {
                 self.refuse(field, error.to_string());
                 None
@@ -225,9 +223,9 @@ impl<'a> Compiler<'a> {
     fn areas(&mut self, field: &str, texts: &[String]) -> AreaSet {
         let mut areas = Vec::with_capacity(texts.len());
         for text in texts {
-            match parse_area(text) {
-                Some(area) => areas.push(area),
-                None => self.refuse(
+            match text.parse::<Area>() {
+                Ok(area) => areas.push(area),
+                Err(_) => self.refuse(
                     field,
                     format!("{text:?} is not an area: an area code such as \"0755\", or Unknown, is needed"),
                 ),
@@ -267,8 +265,4 @@ fn absent(what: &str, name: &str, known: &[&str]) -> String {
         return format!("names {what} {name:?}, and there is none");
     }
     format!("names {what} {name:?}, which is not among {}", known.join(", "))
-}
-
-fn parse_area(text: &str) -> Option<Area> {
-    if text == "Unknown" { Some(Area::Unknown) } else { text.parse().ok().map(Area::Known) }
 }

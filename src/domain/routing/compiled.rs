@@ -79,14 +79,12 @@ pub struct CompiledEntry {
     pub when_exhausted: Option<CompiledExhausted>,
 }
 
-/// A destination and the texts that answers need of it.
+/// A destination of a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledDestination {
     /// None for an override's number, which the spec does not list.
     pub name: Option<String>,
     pub number: Destination,
-    /// With country code, without `+`.
-    pub e164: String,
     pub ring_seconds: Option<u16>,
 }
 

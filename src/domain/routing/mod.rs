@@ -22,4 +22,4 @@ pub mod turns;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
-mod worlds;
+pub(crate) mod worlds;
