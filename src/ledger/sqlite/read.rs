@@ -105,12 +105,15 @@ pub(super) fn tenant_totals(connection: &Connection, month: Month) -> Result<Vec
     .collect()
 }
 
-pub(super) fn unrated(connection: &Connection) -> Result<Vec<UnratedCount>, LedgerError> {
+pub(super) fn unrated(
+    connection: &Connection,
+    number: Option<FourHundred>,
+) -> Result<Vec<UnratedCount>, LedgerError> {
     let failed = failure::when(Doing::Read);
     let mut statement = connection
-        .prepare_cached("SELECT reason, count(*) FROM unrated GROUP BY reason ORDER BY reason")
+        .prepare_cached("SELECT reason, count(*) FROM unrated WHERE ?1 IS NULL OR number = ?1 GROUP BY reason ORDER BY reason")
         .map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(failed)?;
+    let rows = statement.query_map([number.map(value::number_column)], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(failed)?;
     rows.map(|row| {
         let (name, records) = row.map_err(failed)?;
         let reason = UnratedReason::from_name(&name).ok_or_else(|| value::unreadable("reason", &name))?;
