@@ -10,9 +10,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::money::{MicroYuan, Rounding};
-use super::stand_in::{Area, FourHundred};
 use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
+use crate::domain::numbering::{Area, FourHundred};
 
 /// The three classes of fees (资费) that a bill has, and no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

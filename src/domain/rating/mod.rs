@@ -19,7 +19,6 @@ pub mod monthly;
 pub mod rate;
 mod recompute;
 pub mod record;
-mod stand_in;
 
 #[cfg(test)]
 mod fixtures;

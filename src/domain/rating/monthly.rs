@@ -22,8 +22,8 @@ use super::book::{Function, PriceBook, Version};
 use super::charge::{Charge, ChargeKey, FeeClass, Line, PartialMonth};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::rate::{MonthPackage, Unrated};
-use super::stand_in::FourHundred;
 use crate::domain::calendar::Month;
+use crate::domain::numbering::FourHundred;
 
 /// A span in which a number's binding did not change.
 #[derive(Debug, Clone, Copy)]

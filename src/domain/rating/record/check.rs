@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{CallRecord, LONGEST_LINE, NeutralRecord, Outcome, RecordError, RecordIdentity};
 use crate::domain::digest::Digest;
-use crate::domain::rating::stand_in::{Caller, NationalNumber};
+use crate::domain::numbering::{Caller, NationalNumber};
 
 /// Longest name of a source.
 const SOURCE_CHARS: usize = 63;

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::charge::DistanceClass;
-use super::stand_in::{Area, Caller, FourHundred, NationalNumber};
 use crate::domain::digest::Digest;
+use crate::domain::numbering::{Area, Caller, FourHundred, NationalNumber};
 
 /// Longest JSON text of one record, in bytes.
 pub const LONGEST_LINE: usize = 8 * 1024;
@@ -280,6 +280,34 @@ mod tests {
         let mut record = neutral("menu", 2);
         record.platform_answered_at = Some("2026-11-23T09:59:20+08:00".to_owned());
         assert!(CallRecord::parse(&record).is_ok());
+    }
+
+    #[test]
+    fn distance_is_the_callers_area_against_the_destinations() {
+        for (caller, destination, class) in [
+            (Some("0755 2222 3333"), "0755-6666 0002", DistanceClass::Local),
+            (Some("13800138000"), "010-8888 0001", DistanceClass::Local),
+            (Some("13800138000"), "0755-6666 0002", DistanceClass::LongDistance),
+            (Some("95588"), "0755-6666 0002", DistanceClass::Unknown),
+            (None, "0755-6666 0002", DistanceClass::Unknown),
+            (Some("anonymous"), "0755-6666 0002", DistanceClass::Unknown),
+            (Some("13800138000"), "10086", DistanceClass::Unknown),
+        ] {
+            let mut record = neutral("d", 1);
+            (record.caller, record.destination) = (caller.map(str::to_owned), Some(destination.to_owned()));
+            assert_eq!(CallRecord::parse(&record).unwrap().distance(), class, "{caller:?} to {destination}");
+        }
+        let mut callers_leg = neutral("d", 0);
+        callers_leg.caller = Some("13800138000".to_owned());
+        assert_eq!(CallRecord::parse(&callers_leg).unwrap().distance(), DistanceClass::Unknown);
+    }
+
+    #[test]
+    fn what_is_printed_shows_no_phone_number() {
+        let written = neutral("p", 1);
+        let printed = format!("{written:?} {:?}", CallRecord::parse(&written).unwrap());
+        assert!(printed.contains("fs-1/p/1 of 4001000868, Answered"), "{printed}");
+        assert!(!printed.contains("2222") && !printed.contains("0002"), "{printed}");
     }
 
     #[test]
