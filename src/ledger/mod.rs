@@ -64,8 +64,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// What each tenant was charged in a month.
     fn tenant_totals(&self, month: Month) -> Reply<'_, Vec<TenantTotal>>;
 
-    /// How many records are kept unrated, by reason; reasons with none are left out.
-    fn unrated(&self) -> Reply<'_, Vec<UnratedCount>>;
+    /// How many records are kept unrated, of one number or of all, by reason; reasons with none are left out.
+    fn unrated(&self, number: Option<FourHundred>) -> Reply<'_, Vec<UnratedCount>>;
 
     /// The cursor of the last change, as it moves.
     fn changes(&self) -> watch::Receiver<Cursor>;

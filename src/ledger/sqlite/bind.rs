@@ -52,6 +52,9 @@ pub(super) fn apply(desk: &mut Desk<'_>, part: &Bindings, now: Timestamp) -> Res
     let entries = part.bindings.iter().map(|entry| parse(desk, entry)).collect::<Result<Vec<_>, _>>()?;
     let mut changes = BindingChanges::default();
     let named: BTreeSet<i64> = entries.iter().map(|entry| entry.number).collect();
+    if named.len() < entries.len() {
+        return Err(LedgerError::Invalid(format!("part {name:?} names a number twice")));
+    }
     for entry in entries {
         hold(desk, entry.number, &name)?;
         let history = desk.memory.numbers.get(&entry.number);

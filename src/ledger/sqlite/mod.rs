@@ -190,8 +190,8 @@ impl Ledger for SqliteLedger {
         self.readers.read(move |connection| read::tenant_totals(connection, month)).boxed()
     }
 
-    fn unrated(&self) -> Reply<'_, Vec<UnratedCount>> {
-        self.readers.read(read::unrated).boxed()
+    fn unrated(&self, number: Option<FourHundred>) -> Reply<'_, Vec<UnratedCount>> {
+        self.readers.read(move |connection| read::unrated(connection, number)).boxed()
     }
 
     fn changes(&self) -> watch::Receiver<Cursor> {
@@ -224,6 +224,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, LedgerError> {
             connection.pragma_update(None, "synchronous", "full")?;
             // Pages that many batches touch are copied back once, not each time.
             connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
+            connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
         } else {
             connection.pragma_update(None, "query_only", true)?;
         }

@@ -3,7 +3,7 @@
 //! Each read takes one of a few connections for one statement: readers never hold a snapshot for long, or the log of
 //! changes could not be folded back into the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, Row};
@@ -23,16 +23,16 @@ const LARGEST_PAGE: u32 = 10_000;
 /// A few connections that only read.
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
+    path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     turns: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path) -> Result<Self, LedgerError> {
-        let connections = (0..CONNECTIONS)
-            .map(|_| super::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(connections)), turns: Arc::new(Semaphore::new(CONNECTIONS)) })
+        let connections = (0..CONNECTIONS).map(|_| open(path)).collect::<Result<Vec<_>, _>>()?;
+        let (idle, turns) = (Arc::new(Mutex::new(connections)), Arc::new(Semaphore::new(CONNECTIONS)));
+        Ok(Self { path: path.to_owned(), idle, turns })
     }
 
     pub(super) async fn read<T: Send + 'static>(
@@ -40,10 +40,11 @@ impl Readers {
         question: impl FnOnce(&Connection) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| LedgerError::Stopped)?;
-        let idle = Arc::clone(&self.idle);
+        let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
         let task = tokio::task::spawn_blocking(move || {
             let take = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = take().ok_or(LedgerError::Stopped)?;
+            // A question that panicked took its connection along.
+            let connection = take().map_or_else(|| open(&path), Ok)?;
             let answer = question(&connection);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             drop(turn);
@@ -51,6 +52,10 @@ impl Readers {
         });
         task.await.map_err(|_| LedgerError::Stopped)?
     }
+}
+
+fn open(path: &Path) -> Result<Connection, LedgerError> {
+    super::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
 const USAGE: &str = "SELECT u.month, u.number, a.name, u.offered, u.answered, u.refused, u.charged_seconds,
@@ -105,12 +110,16 @@ pub(super) fn tenant_totals(connection: &Connection, month: Month) -> Result<Vec
     .collect()
 }
 
-pub(super) fn unrated(connection: &Connection) -> Result<Vec<UnratedCount>, LedgerError> {
+pub(super) fn unrated(connection: &Connection, number: Option<FourHundred>) -> Result<Vec<UnratedCount>, LedgerError> {
     let failed = failure::when(Doing::Read);
     let mut statement = connection
-        .prepare_cached("SELECT reason, count(*) FROM unrated GROUP BY reason ORDER BY reason")
+        .prepare_cached(
+            "SELECT reason, count(*) FROM unrated WHERE ?1 IS NULL OR number = ?1 GROUP BY reason ORDER BY reason",
+        )
         .map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(failed)?;
+    let rows = statement
+        .query_map([number.map(value::number_column)], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+        .map_err(failed)?;
     rows.map(|row| {
         let (name, records) = row.map_err(failed)?;
         let reason = UnratedReason::from_name(&name).ok_or_else(|| value::unreadable("reason", &name))?;

@@ -102,6 +102,7 @@ CREATE TABLE unrated (
     tenant      INTEGER NOT NULL REFERENCES accounts,
     usage_month INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX unrated_by_number ON unrated (number);
 
 -- `amount` goes from `debit` to `credit`, so the book balances by its form. A charge that may happen once only has a key.
 CREATE TABLE postings (

@@ -3,9 +3,10 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::ledger::{Booking, LedgerError};
+use crate::ledger::{Booking, LedgerError, UnratedCount, UnratedReason};
 
 /// `result` of a record or a part.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +37,7 @@ pub struct ClassLabel {
 pub struct Counters {
     records: Family<ResultLabel, Counter>,
     unrated: Family<ReasonLabel, Counter>,
+    waiting: Family<ReasonLabel, Gauge>,
     requests: Family<CodeLabel, Counter>,
     parts: Family<ResultLabel, Counter>,
     ledger_failures: Family<ClassLabel, Counter>,
@@ -51,6 +53,11 @@ impl Counters {
             "fourhundred_call_records_unrated",
             "Call records kept without a price, by reason",
             self.unrated.clone(),
+        );
+        registry.register(
+            "fourhundred_call_records_waiting",
+            "Call records in the ledger that have no price yet, by reason",
+            self.waiting.clone(),
         );
         registry.register("fourhundred_intake_requests", "Call record requests by answer", self.requests.clone());
         registry.register("fourhundred_billing_parts", "Parts of the plan given to billing", self.parts.clone());
@@ -79,6 +86,15 @@ impl Counters {
             Booking::Refused(_) => "refused",
         };
         self.records.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// What the ledger keeps unrated now; reasons that are left out have none.
+    pub(super) fn waiting(&self, counts: &[UnratedCount]) {
+        for reason in UnratedReason::ALL {
+            let records = counts.iter().find(|count| count.reason == reason).map_or(0, |count| count.records);
+            let gauge = self.waiting.get_or_create(&ReasonLabel { reason: reason.name() });
+            gauge.set(i64::try_from(records).unwrap_or(i64::MAX));
+        }
     }
 
     pub(super) fn refused_lines(&self, lines: usize) {
@@ -121,7 +137,6 @@ pub(super) enum PartResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::UnratedReason;
 
     #[test]
     fn counts_are_read_under_their_names() {
@@ -133,6 +148,8 @@ mod tests {
         counters.failure(&LedgerError::Busy);
         counters.part(PartResult::Delayed);
         counters.fees(3, 1);
+        counters.waiting(&[UnratedCount { reason: UnratedReason::NoRate, records: 7 }]);
+        counters.waiting(&[UnratedCount { reason: UnratedReason::PackageUnknown, records: 5 }]);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
@@ -143,6 +160,8 @@ mod tests {
             "fourhundred_ledger_failures_total{class=\"busy\"} 1",
             "fourhundred_billing_parts_total{result=\"delayed\"} 1",
             "fourhundred_fees_total 3",
+            "fourhundred_call_records_waiting{reason=\"NoRate\"} 0",
+            "fourhundred_call_records_waiting{reason=\"PackageUnknown\"} 5",
             "fourhundred_fees_unpriced_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -153,6 +153,7 @@ impl Biller {
                 tracing::info!(rated = retried.rated, left = retried.left, "records that waited are rated");
             }
             self.due = Due::Nothing;
+            self.counters.waiting(&self.ledger.unrated(None).await?);
         }
         Ok(())
     }

@@ -144,9 +144,14 @@ impl Intake {
         let room = self.room(request.headers())?;
         let body = body(request).await?;
         let read = read(body, form, settings).await?;
-        let answer = self.book(read).await;
-        drop(room);
-        answer
+        // In a task of its own: a sender that hangs up must not free the room while its records still wait.
+        let intake = self.clone();
+        let booking = tokio::spawn(async move {
+            let answer = intake.book(read).await;
+            drop(room);
+            answer
+        });
+        booking.await.map_err(|_| stopping())?
     }
 
     /// Room for the body; one of unknown length takes that of the largest.
@@ -220,6 +225,10 @@ fn form(headers: &HeaderMap) -> Result<Form, Refused> {
     }
 }
 
+fn stopping() -> Refused {
+    Refused::later(StatusCode::SERVICE_UNAVAILABLE, "the biller is stopping", 5)
+}
+
 fn too_large() -> Refused {
     let reason = format!("the body has more than {LARGEST_BODY} bytes: send several requests");
     Refused::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
@@ -240,7 +249,7 @@ async fn read(body: Bytes, form: Form, settings: Arc<IntakeSettings>) -> Result<
         lines::read(&body, form, &settings.sources)
     } else {
         let task = tokio::task::spawn_blocking(move || lines::read(&body, form, &settings.sources));
-        task.await.map_err(|_| Refused::later(StatusCode::SERVICE_UNAVAILABLE, "the biller is stopping", 5))?
+        task.await.map_err(|_| stopping())?
     };
     read.map_err(|error| Refused::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
 }

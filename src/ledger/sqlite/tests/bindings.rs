@@ -103,6 +103,10 @@ async fn what_cannot_be_used_is_refused_whole() {
         .unwrap();
     assert_eq!(bound, 0);
 
+    let twice = vec![binding("4001000998", "acme", &prices), binding("4001000998", "borealis", &prices)];
+    let error = bench.ledger().apply_bindings(part("0", twice), now()).await.unwrap_err();
+    assert_eq!(error.to_string(), "part \"telephony/east acme 0\" names a number twice");
+
     let mut newer = part("", Vec::new());
     newer.format = 99;
     let error = bench.ledger().apply_bindings(newer, now()).await.unwrap_err();

@@ -47,9 +47,11 @@ async fn a_record_nobody_answers_for_is_kept_and_rated_when_its_binding_comes() 
     assert_eq!(bench.book(vec![record.clone()]).await, [Booking::Unrated(UnratedReason::NumberNotHeld)]);
     assert_eq!(bench.usage(NUMBER).await.tenant, None);
     assert_eq!(
-        bench.ledger().unrated().await.unwrap(),
+        bench.ledger().unrated(None).await.unwrap(),
         [UnratedCount { reason: UnratedReason::NumberNotHeld, records: 1 }]
     );
+    assert_eq!(bench.ledger().unrated(Some("4001000869".parse().unwrap())).await.unwrap(), []);
+    assert_eq!(bench.ledger().unrated(Some(NUMBER.parse().unwrap())).await.unwrap().len(), 1);
 
     let prices = prices("0.60");
     let entries = vec![binding(NUMBER, "acme", &prices)];
@@ -64,7 +66,7 @@ async fn a_record_nobody_answers_for_is_kept_and_rated_when_its_binding_comes() 
     assert_eq!((of(None).calls.offered, of(None).unrated), (0, 0));
     assert_eq!((of(Some("acme")).calls.answered, of(Some("acme")).charges.voice), (1, yuan("1.20")));
     assert_eq!(bench.book(vec![record]).await, [Booking::Duplicate]);
-    assert_eq!(bench.ledger().unrated().await.unwrap(), []);
+    assert_eq!(bench.ledger().unrated(None).await.unwrap(), []);
 }
 
 #[tokio::test]
