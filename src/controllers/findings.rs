@@ -6,8 +6,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons::{self as reason, Reason};
 
-
-
 /// Why something is not as its owner asked: a reason of the closed set and a sentence that says what to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -133,7 +131,9 @@ pub enum Progress {
 /// Whether a condition list says True for `type_` at `generation`.
 pub fn is_true_at(conditions: &[Condition], type_: &str, generation: i64) -> bool {
     conditions.iter().any(|condition| {
-        condition.type_ == type_ && condition.status == Holds::True.as_str() && condition.observed_generation == Some(generation)
+        condition.type_ == type_
+            && condition.status == Holds::True.as_str()
+            && condition.observed_generation == Some(generation)
     })
 }
 

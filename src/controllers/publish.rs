@@ -120,7 +120,8 @@ impl Published {
 
     fn is_repetition<K: Publishable>(&self, place: &Place, object: &K, wanted: Digest, shown: Digest) -> bool {
         self.lock().get(place).is_some_and(|known| {
-            let same = known.wanted == wanted && known.uid == object.uid_text() && known.generation == object.generation();
+            let same =
+                known.wanted == wanted && known.uid == object.uid_text() && known.generation == object.generation();
             let stuck = shown == known.landed && known.at.elapsed() < REPEAT_AFTER;
             same && (stuck || object.resource_version() == known.based_on)
         })

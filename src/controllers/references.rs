@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::key::Key;
 use super::links::Links;
-use crate::api::{Approval, FourHundredNumber, NumberClaim, RoutingOverride, RoutingSchedule, Tenant};
 use crate::api::number_claim::ClaimState;
+use crate::api::{Approval, FourHundredNumber, NumberClaim, RoutingOverride, RoutingSchedule, Tenant};
 use crate::domain::numbering::FourHundred;
 
 /// How many claims of a pool or a tenant are in which state.

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::Api;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, reflector};
 use kube::{Client, ResourceExt as _};
-use futures::{Stream, StreamExt as _};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +20,8 @@ use super::driver::Kind;
 use super::plan::shard::labels;
 use super::pump::{Observation, pump};
 use super::sink::DIGEST_ANNOTATION;
-use super::world::{GatewayNamespaces, PartSeen, Stores, World};
 use super::wake;
+use super::world::{GatewayNamespaces, PartSeen, Stores, World};
 use crate::domain::routing::document::PART_KEY;
 use crate::runtime::metrics::KindLabel;
 
@@ -110,9 +110,8 @@ impl Feed {
     fn kind<K: Kind>(&self, kind: &'static str, writer: Writer<K>, observe: fn(&Arc<World>, Observation<K>)) {
         let api: Api<DeserializeGuard<K>> = Api::all(self.client.clone());
         // An object this build cannot read is passed over and told; it must not blind the whole kind.
-        let events = guarded(kind, watcher(api, watcher::Config::default()).default_backoff()).map(|event| {
-            event.map(|event| event.modify(|object| prune(object.meta_mut())))
-        });
+        let events = guarded(kind, watcher(api, watcher::Config::default()).default_backoff())
+            .map(|event| event.map(|event| event.modify(|object| prune(object.meta_mut()))));
         self.run(kind, events, writer, observe);
     }
 
@@ -175,7 +174,9 @@ impl Feed {
                     };
                     match event {
                         None => return,
-                        Some(Err(error)) => tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew"),
+                        Some(Err(error)) => {
+                            tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew")
+                        }
                         Some(Ok(event)) => see_part(&world, &scope, event),
                     }
                 }

@@ -66,7 +66,10 @@ pub fn number(world: &Arc<World>, observation: Observation<FourHundredNumber>) {
             world.references().number_gone(&key);
             world.published.forget::<FourHundredNumber>(&key);
             let claims = world.references().holders.of(&key);
-            world.hub.claims.wake_all(&claims.iter().map(|number| Key::cluster(number.to_string())).collect::<Vec<_>>());
+            world
+                .hub
+                .claims
+                .wake_all(&claims.iter().map(|number| Key::cluster(number.to_string())).collect::<Vec<_>>());
             let shard = world.plan().forget(&key);
             world.mark_shards(shard);
             wake_overrides_of(world, &key);

@@ -12,8 +12,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::driver::Kind;
 use super::hub::Hub;
-use super::patience::Patience;
 use super::key::Key;
+use super::patience::Patience;
 use super::plan::book::PlanBook;
 use super::plan::shard::ShardKey;
 use super::publish::Published;

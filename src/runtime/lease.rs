@@ -94,7 +94,8 @@ impl Candidate {
         if !free {
             return Ok(false);
         }
-        let transitions = spec.lease_transitions.unwrap_or(0) + i32::from(observed.holder.as_ref() != Some(&self.identity));
+        let transitions =
+            spec.lease_transitions.unwrap_or(0) + i32::from(observed.holder.as_ref() != Some(&self.identity));
         match self.api.replace(&self.name, &PostParams::default(), &self.record(Some(&lease), transitions)).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),

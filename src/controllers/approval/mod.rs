@@ -10,10 +10,10 @@ use super::key::ObjectMetaExt as _;
 use super::sink::Manager;
 use super::tenant::reviewed_digest;
 use super::world::{Find as _, World};
+use crate::api::Approval;
 use crate::api::approval::{ApprovalStatus, SubjectKind};
 use crate::api::conditions as types;
 use crate::api::reasons as reason;
-use crate::api::Approval;
 
 /// Brings an approval's status up to date.
 pub async fn reconcile(approval: Arc<Approval>, world: Arc<World>) -> Result<Action, Error> {
@@ -36,7 +36,10 @@ fn covers(approval: &Approval, world: &World) -> Result<(), Finding> {
         return refuse(reason::SUBJECT_NOT_FOUND, format!("there is no Tenant {}", subject.name));
     };
     if tenant.spec.papers.is_none() {
-        return refuse(reason::SUBJECT_CHANGED, format!("Tenant {} has no papers to approve: fill spec.papers", subject.name));
+        return refuse(
+            reason::SUBJECT_CHANGED,
+            format!("Tenant {} has no papers to approve: fill spec.papers", subject.name),
+        );
     }
     let digest = reviewed_digest(&tenant).to_string();
     if digest == subject.digest {

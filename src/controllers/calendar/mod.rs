@@ -10,27 +10,25 @@ use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::sink::Manager;
 use super::world::World;
-use crate::api::conditions as types;
-use crate::api::reasons as reason;
-use crate::api::holiday_calendar::HolidayCalendarStatus;
 use crate::api::HolidayCalendar;
+use crate::api::conditions as types;
+use crate::api::holiday_calendar::HolidayCalendarStatus;
+use crate::api::reasons as reason;
 use crate::domain::calendar::{Calendar, DEFAULT_ZONE, parse_zone};
 use crate::domain::routing::document::CalendarDocument;
 
 /// The calendar's days, those of `years` only (all where `None`); dates that do not parse are left to [`check`].
 pub fn document(calendar: &HolidayCalendar, years: Option<[i32; 3]>) -> CalendarDocument {
-    let mut listed: Vec<_> = calendar
-        .spec
-        .years
-        .iter()
-        .filter(|year| years.is_none_or(|years| years.contains(&year.year)))
-        .collect();
+    let mut listed: Vec<_> =
+        calendar.spec.years.iter().filter(|year| years.is_none_or(|years| years.contains(&year.year))).collect();
     listed.sort_by_key(|year| year.year);
     let mut document = CalendarDocument::default();
     for year in listed {
         document.years.extend(i16::try_from(year.year));
         document.days_off.extend(year.days_off.iter().filter_map(|day| day.parse::<jiff::civil::Date>().ok()));
-        document.make_up_workdays.extend(year.make_up_workdays.iter().filter_map(|day| day.parse::<jiff::civil::Date>().ok()));
+        document
+            .make_up_workdays
+            .extend(year.make_up_workdays.iter().filter_map(|day| day.parse::<jiff::civil::Date>().ok()));
     }
     document.days_off.sort_unstable();
     document.make_up_workdays.sort_unstable();
@@ -52,7 +50,10 @@ pub fn check(calendar: &HolidayCalendar) -> Result<(), Finding> {
     for year in &calendar.spec.years {
         for day in year.days_off.iter().chain(&year.make_up_workdays) {
             if day.parse::<jiff::civil::Date>().is_err() {
-                return refuse(reason::INVALID, format!("years[{}]: {day} is no day of the calendar, write it as 2026-10-01", year.year));
+                return refuse(
+                    reason::INVALID,
+                    format!("years[{}]: {day} is no day of the calendar, write it as 2026-10-01", year.year),
+                );
             }
         }
     }
@@ -91,7 +92,9 @@ fn complete(calendar: &HolidayCalendar, now: Timestamp) -> Result<(), Finding> {
         None => Ok(()),
         Some(year) if year == today.year() => refuse(
             reason::NEXT_YEAR_MISSING,
-            format!("No days of {year}: schedules fall back to weekdays. Add the year from the State Council's notice."),
+            format!(
+                "No days of {year}: schedules fall back to weekdays. Add the year from the State Council's notice."
+            ),
         ),
         Some(year) => refuse(
             reason::NEXT_YEAR_MISSING,

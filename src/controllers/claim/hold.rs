@@ -4,8 +4,8 @@ use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
 
 use super::{holder_of, text};
-use crate::api::reasons as reason;
 use crate::api::number_claim::{ClaimState, Holder};
+use crate::api::reasons as reason;
 use crate::api::{NumberClaim, NumberClaimSpec, NumberPool};
 use crate::controllers::error::Error;
 use crate::controllers::findings::Finding;
@@ -37,7 +37,8 @@ pub async fn hold(
         return settle(world, holder, tenant, claim.as_ref().clone()).await;
     }
     let Some(pool) = pool else {
-        let sentence = format!("no NumberPool covers {number}: choose a number from a pool's ranges (kubectl get npool)");
+        let sentence =
+            format!("no NumberPool covers {number}: choose a number from a pool's ranges (kubectl get npool)");
         return Ok(Held::No(Finding::new(reason::NUMBER_NOT_IN_POOL, sentence)));
     };
     let claim = NumberClaim {
@@ -70,7 +71,10 @@ async fn settle(world: &World, holder: &Key, tenant: &str, claim: NumberClaim) -
         return Ok(Held::Yes(Box::new(claim)));
     }
     if claim.is_bound() {
-        return Ok(Held::No(Finding::new(reason::NUMBER_TAKEN, format!("{number} is held already: choose another number"))));
+        return Ok(Held::No(Finding::new(
+            reason::NUMBER_TAKEN,
+            format!("{number} is held already: choose another number"),
+        )));
     }
     if !ours {
         let until = claim.spec.cooling_until.as_deref().unwrap_or("further notice");
@@ -92,9 +96,8 @@ fn taken(number: FourHundred) -> Finding {
 /// The first free number of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once
 /// seldom want the same one.
 pub fn choose(world: &World, holder: &Key, pool: &NumberPool, pattern: &str) -> Result<FourHundred, Finding> {
-    let parsed: VanityPattern = pattern
-        .parse()
-        .map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
+    let parsed: VanityPattern =
+        pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
     let ranges = pool::ranges(pool);
     let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
     if size == 0 {
@@ -118,6 +121,9 @@ fn is_free(world: &World, pool: &NumberPool, number: FourHundred) -> bool {
 fn none_free(pool: &NumberPool, pattern: &str) -> Finding {
     Finding::new(
         reason::POOL_EXHAUSTED,
-        format!("no free number of NumberPool {} matches {pattern}: widen choose.pattern or choose another pool", pool.name_any()),
+        format!(
+            "no free number of NumberPool {} matches {pattern}: widen choose.pattern or choose another pool",
+            pool.name_any()
+        ),
     )
 }

@@ -16,7 +16,8 @@ use super::key::{Key, ObjectMetaExt as _};
 use super::world::{GatewayWord, World};
 use crate::api::CallGateway;
 use crate::api::call_gateway::{
-    CallGatewayStatus, GatewayMode, LedgerType, ListenerAddress, PlanStatus, Protocol, RecordFormat, Runtime, WorkerStatus,
+    CallGatewayStatus, GatewayMode, LedgerType, ListenerAddress, PlanStatus, Protocol, RecordFormat, Runtime,
+    WorkerStatus,
 };
 use crate::api::conditions as types;
 use crate::api::reasons as reason;
@@ -37,12 +38,18 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     }
     let word = world.gateway_word(&key).unwrap_or_default();
     let facts = facts(&world, &key, &word);
-    if accepted.is_ok() && facts.programmed.is_err() && let Some(left) = world.grace_left(&*gateway, GRACE) {
+    if accepted.is_ok()
+        && facts.programmed.is_err()
+        && let Some(left) = world.grace_left(&*gateway, GRACE)
+    {
         return Ok(Action::requeue(left));
     }
     let old = gateway.status.clone();
-    let mut set =
-        ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), gateway.generation(), world.clock.now());
+    let mut set = ConditionSet::new(
+        old.as_ref().map_or(&[], |status| &status.conditions),
+        gateway.generation(),
+        world.clock.now(),
+    );
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
     let programmed = accepted.clone().map_err(|_| not_accepted()).and(facts.programmed.clone());
     set.set_result(types::PROGRAMMED, reason::PROGRAMMED, &programmed);
@@ -107,7 +114,10 @@ fn facts(world: &World, key: &Key, word: &GatewayWord) -> Facts {
 }
 
 fn not_accepted() -> Finding {
-    Finding::new(reason::NOT_ACCEPTED, "the gateway's settings are refused: see Accepted; routers go on with the last accepted ones")
+    Finding::new(
+        reason::NOT_ACCEPTED,
+        "the gateway's settings are refused: see Accepted; routers go on with the last accepted ones",
+    )
 }
 
 fn ledger(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
@@ -129,7 +139,9 @@ pub fn check(gateway: &CallGateway, world: &World) -> Result<(), Finding> {
     if !world.settings.gateway_namespaces.contains(namespace) {
         return refuse(
             reason::NAMESPACE_NOT_SERVED,
-            format!("this operator serves no gateways in namespace {namespace}: start it with --gateway-namespaces {namespace}"),
+            format!(
+                "this operator serves no gateways in namespace {namespace}: start it with --gateway-namespaces {namespace}"
+            ),
         );
     }
     check_spec(gateway)
@@ -190,15 +202,19 @@ fn is_network(text: &str) -> bool {
 fn trunk_is_elsewhere(gateway: &CallGateway) -> Result<(), Finding> {
     let trunk = &gateway.spec.trunk;
     let here = matches!(trunk.host.as_str(), "127.0.0.1" | "localhost" | "::1" | "0.0.0.0");
-    let own = gateway
-        .spec
-        .listeners
-        .iter()
-        .find(|listener| listener.protocol != Protocol::Http && listener.port != 0 && listener.port == trunk.port());
+    let own =
+        gateway.spec.listeners.iter().find(|listener| {
+            listener.protocol != Protocol::Http && listener.port != 0 && listener.port == trunk.port()
+        });
     match own {
         Some(listener) if here => refuse(
             reason::TRUNK_IS_LISTENER,
-            format!("trunk {}:{} is listener {}: name the host behind which the destinations are", trunk.host, trunk.port(), listener.name),
+            format!(
+                "trunk {}:{} is listener {}: name the host behind which the destinations are",
+                trunk.host,
+                trunk.port(),
+                listener.name
+            ),
         ),
         _ => Ok(()),
     }

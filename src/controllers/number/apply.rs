@@ -30,7 +30,12 @@ pub struct Applied {
 }
 
 /// Claims and plans.
-pub async fn apply(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, world: &World) -> Result<Applied, Error> {
+pub async fn apply(
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    world: &World,
+) -> Result<Applied, Error> {
     let key = Key::of(number);
     let (accepted, claim) = take_claim(&key, number, refs, verdict, world).await?;
     let intent = match (&accepted, &claim) {

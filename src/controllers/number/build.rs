@@ -92,7 +92,8 @@ pub fn announcements(spec: &FourHundredNumberSpec) -> Vec<String> {
         target::Exhausted::Announcement(name) => Some(name.clone()),
         target::Exhausted::Release(_) => None,
     });
-    let exceeded = spec.limits.iter().filter_map(|limits| limits.when_exceeded.as_ref()).map(|e| e.announcement.clone());
+    let exceeded =
+        spec.limits.iter().filter_map(|limits| limits.when_exceeded.as_ref()).map(|e| e.announcement.clone());
     of_rules.chain(exhausted).chain(exceeded).collect()
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{
-    CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff,
-};
+use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
 use crate::controllers::gateway::admission::{self, Admission};
 use crate::controllers::key::Key;
 use crate::controllers::tenant::{self, Membership, Verification};
@@ -46,9 +44,8 @@ pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
         Membership::Of(tenant) => tenant::verification(world, tenant),
         _ => Verification::Pending,
     };
-    let schedule = spec.schedule_ref.as_ref().and_then(|named| {
-        stores.schedules.find_key(&Key::new(&key.namespace, &named.name))
-    });
+    let schedule =
+        spec.schedule_ref.as_ref().and_then(|named| stores.schedules.find_key(&Key::new(&key.namespace, &named.name)));
     let calendar = schedule
         .as_ref()
         .and_then(|schedule| schedule.spec.calendar_ref.as_ref())
@@ -60,7 +57,9 @@ pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
         (None, None) => None,
     };
     let tenant_claims = match &membership {
-        Membership::Of(tenant) => world.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default()),
+        Membership::Of(tenant) => {
+            world.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
+        }
         _ => Default::default(),
     };
     Refs {

@@ -6,8 +6,8 @@ use super::apply::Applied;
 use super::dereference::Refs;
 use super::validate::Verdict;
 use crate::api::conditions::{self as types, Holds};
-use crate::api::reasons as reason;
 use crate::api::four_hundred_number::{FourHundredNumberStatus, NumberState};
+use crate::api::reasons as reason;
 use crate::api::{FourHundredNumber, NEVER_OBSERVED};
 use crate::controllers::findings::{ConditionSet, Finding, Progress, is_true_at};
 use crate::controllers::key::ObjectMetaExt as _;
@@ -94,7 +94,10 @@ fn set_programmed(
             format!("gateway {} has no ready router: see its status (kubectl describe cgw)", refs.gateway_key),
         )
     } else {
-        Finding::new(reason::AWAITING_ROUTERS, format!("routers of gateway {} have not all loaded this generation yet", refs.gateway_key))
+        Finding::new(
+            reason::AWAITING_ROUTERS,
+            format!("routers of gateway {} have not all loaded this generation yet", refs.gateway_key),
+        )
     };
     set.set(types::PROGRAMMED, Holds::False, finding.reason, &finding.sentence);
     Some(finding)

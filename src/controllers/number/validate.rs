@@ -7,8 +7,8 @@ use super::build;
 use super::dereference::Refs;
 use crate::api::FourHundredNumber;
 use crate::api::call_gateway::GatewayMode;
-use crate::api::reasons as reason;
 use crate::api::function::Function;
+use crate::api::reasons as reason;
 use crate::controllers::findings::{Finding, join, refuse};
 use crate::controllers::gateway::admission::Admission;
 use crate::controllers::pool;
@@ -72,7 +72,8 @@ const SPEC: &[Check] = &[
     numbers_are_within_the_quota,
 ];
 /// What it names.
-const REFERENCES: &[Check] = &[gateway_is_there, tariff_is_there, schedule_is_there, calendar_is_there, schedule_is_valid];
+const REFERENCES: &[Check] =
+    &[gateway_is_there, tariff_is_there, schedule_is_there, calendar_is_there, schedule_is_valid];
 
 /// Judges a number.
 pub fn check(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Verdict {
@@ -128,7 +129,9 @@ fn namespace_belongs_to_a_tenant(number: &FourHundredNumber, refs: &Refs) -> Res
         Membership::Of(_) => Ok(()),
         Membership::Nobody => refuse(
             reason::UNVERIFIED,
-            format!("namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"),
+            format!(
+                "namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"
+            ),
         ),
         Membership::Mismatch => refuse(
             reason::TENANT_MISMATCH,
@@ -147,7 +150,9 @@ fn gateway_admits_the_namespace(number: &FourHundredNumber, refs: &Refs) -> Resu
         Admission::Admitted | Admission::Unknown => Ok(()),
         Admission::NotServed => refuse(
             reason::NAMESPACE_NOT_SERVED,
-            format!("gateway {gateway} stands in a namespace that this operator does not serve: choose another gatewayRef"),
+            format!(
+                "gateway {gateway} stands in a namespace that this operator does not serve: choose another gatewayRef"
+            ),
         ),
         Admission::NotAllowed => refuse(
             reason::NAMESPACE_NOT_ALLOWED,
@@ -192,7 +197,9 @@ fn number_is_in_a_pool(number: &FourHundredNumber, refs: &Refs) -> Result<(), Fi
         let pool = number.spec.choose.as_ref().map(|choose| choose.pool_ref.name.clone()).unwrap_or_default();
         return match refs.pool {
             Some(_) => Ok(()),
-            None => refuse(reason::POOL_NOT_FOUND, format!("there is no NumberPool {pool}: name one in choose.poolRef")),
+            None => {
+                refuse(reason::POOL_NOT_FOUND, format!("there is no NumberPool {pool}: name one in choose.poolRef"))
+            }
         };
     };
     let Some(pool) = &refs.pool else {
@@ -291,7 +298,10 @@ fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<()
     if count.bound >= most {
         return refuse(
             reason::QUOTA_EXCEEDED,
-            format!("the tenant holds {} of {most} numbers: release one, or have the platform team raise limits.numbers", count.bound),
+            format!(
+                "the tenant holds {} of {most} numbers: release one, or have the platform team raise limits.numbers",
+                count.bound
+            ),
         );
     }
     if count.bound + count.cooling >= most * 2 {
@@ -309,7 +319,10 @@ fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<()
 fn gateway_is_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
     match refs.gateway {
         Some(_) => Ok(()),
-        None => refuse(reason::GATEWAY_NOT_FOUND, format!("there is no CallGateway {}: name one in gatewayRef", refs.gateway_key)),
+        None => refuse(
+            reason::GATEWAY_NOT_FOUND,
+            format!("there is no CallGateway {}: name one in gatewayRef", refs.gateway_key),
+        ),
     }
 }
 
@@ -339,7 +352,10 @@ fn calendar_is_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> 
     match (named, &refs.calendar) {
         (Some(named), None) => refuse(
             reason::CALENDAR_NOT_FOUND,
-            format!("there is no HolidayCalendar {}, which the schedule names: create it or change calendarRef", named.name),
+            format!(
+                "there is no HolidayCalendar {}, which the schedule names: create it or change calendarRef",
+                named.name
+            ),
         ),
         _ => Ok(()),
     }
@@ -351,7 +367,11 @@ fn schedule_is_valid(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> 
         Ok(_) => Ok(()),
         Err(finding) => refuse(
             reason::REF_NOT_ACCEPTED,
-            format!("RoutingSchedule {} is not valid: {}", schedule.metadata.name.as_deref().unwrap_or_default(), finding.sentence),
+            format!(
+                "RoutingSchedule {} is not valid: {}",
+                schedule.metadata.name.as_deref().unwrap_or_default(),
+                finding.sentence
+            ),
         ),
     }
 }
@@ -362,9 +382,10 @@ fn entry_of(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Result<V
         Some(claim) => claim.number().to_owned(),
         None => number.spec.number.clone().unwrap_or_else(|| "4000000000".to_owned()),
     };
-    let documents = refs.schedule.as_deref().map(|schedule| {
-        crate::controllers::schedule::documents(schedule, refs.calendar.as_deref(), now)
-    });
+    let documents = refs
+        .schedule
+        .as_deref()
+        .map(|schedule| crate::controllers::schedule::documents(schedule, refs.calendar.as_deref(), now));
     let (schedule, calendar) = match documents {
         Some((schedule, calendar)) => (Some(schedule), calendar),
         None => (None, None),
@@ -410,7 +431,10 @@ fn fully_enforced(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding
         None => Ok(()),
         Some(name) => refuse(
             reason::ANNOUNCEMENT_UNMAPPED,
-            format!("gateway {} maps no announcement {name}: calls are sent to sip:{name} at the trunk", refs.gateway_key),
+            format!(
+                "gateway {} maps no announcement {name}: calls are sent to sip:{name} at the trunk",
+                refs.gateway_key
+            ),
         ),
     }
 }

@@ -32,7 +32,10 @@ const GRACE: Duration = Duration::from_secs(2);
 fn times(object: &RoutingOverride) -> Result<(Timestamp, Timestamp), Finding> {
     let instant = |field: &str, text: &str| {
         text.parse::<Timestamp>().map_err(|_| {
-            Finding::new(reason::INVALID, format!("{field}: {text} is no instant, write it as 2026-11-23T20:00:00+08:00"))
+            Finding::new(
+                reason::INVALID,
+                format!("{field}: {text} is no instant, write it as 2026-11-23T20:00:00+08:00"),
+            )
         })
     };
     let until = instant("until", &object.spec.until)?;
@@ -86,9 +89,7 @@ pub fn entries(
         .filter(|entry| entry.until > now)
         .filter(|entry| entry.number.parse().is_ok_and(|number: FourHundred| numbers.contains_key(&number)))
         .collect();
-    entries.sort_by(|one, other| {
-        (&one.number, other.from, &one.name).cmp(&(&other.number, one.from, &other.name))
-    });
+    entries.sort_by(|one, other| (&one.number, other.from, &one.name).cmp(&(&other.number, one.from, &other.name)));
     entries
 }
 
@@ -110,7 +111,9 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     let times = times(&object);
     let resolved = match &number {
         Some(_) => Ok(()),
-        None => refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {} in this namespace", key.name)),
+        None => {
+            refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {} in this namespace", key.name))
+        }
     };
     let accepted = times.clone().and_then(|_| match &number {
         Some(number) => target(&object, number).map(drop),
@@ -119,7 +122,9 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     let state = state(&object, &times, &world, &key, now);
     mark(&world, &key);
     let programmed = programmed(&world, &key, &object, &accepted, &resolved);
-    if programmed == Some(false) && let Some(left) = world.grace_left(&*object, GRACE) {
+    if programmed == Some(false)
+        && let Some(left) = world.grace_left(&*object, GRACE)
+    {
         return Ok(Action::requeue(left.min(Duration::from_millis(250))));
     }
     let old = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
@@ -140,8 +145,7 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     if let Err(finding) = &accepted {
         set.set_progress(&Progress::Stalled(finding.clone()));
     }
-    let status =
-        RoutingOverrideStatus { observed_generation: object.generation(), state, conditions: set.finish() };
+    let status = RoutingOverrideStatus { observed_generation: object.generation(), state, conditions: set.finish() };
     world.published.publish(&world, &*object, Manager::Operator, &status).await?;
     if programmed == Some(false) {
         return Ok(Action::requeue(Duration::from_secs(1)));
@@ -171,7 +175,9 @@ fn state(
         .filter_map(|key| world.stores.overrides.find_key(key))
         .filter_map(|rival| self::times(&rival).ok().map(|(from, until)| (from, until, rival.name_any())))
         .filter(|(rival_from, rival_until, _)| *rival_from <= now && now < *rival_until)
-        .any(|(rival_from, _, name)| (rival_from, std::cmp::Reverse(&name)) > (*from, std::cmp::Reverse(&object.name_any())));
+        .any(|(rival_from, _, name)| {
+            (rival_from, std::cmp::Reverse(&name)) > (*from, std::cmp::Reverse(&object.name_any()))
+        });
     Some(if beaten { OverrideState::Superseded } else { OverrideState::Active })
 }
 

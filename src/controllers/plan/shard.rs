@@ -16,9 +16,6 @@ use crate::domain::routing::document::{
 };
 use crate::domain::routing::trie;
 
-/// A leaf of more entry text than this splits in two: well below what an object may hold, and small enough to ship.
-pub const LEAF_LIMIT: usize = 128 * 1024;
-
 /// Labels of every plan part.
 pub mod labels {
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -124,8 +121,9 @@ pub fn render(key: &ShardKey, content: &ShardContent) -> Result<(Vec<Leaf>, Vec<
         content.numbers.values().map(|planned| (planned.number, planned.entry.get().len())).collect();
     let mut routing = Vec::new();
     let mut billing = Vec::new();
-    for (path, members) in trie::split(&sizes, LEAF_LIMIT) {
-        let planned: Vec<&Arc<PlannedNumber>> = members.iter().filter_map(|number| content.numbers.get(number)).collect();
+    for trie::Leaf { path, entries } in trie::split(&sizes, trie::LEAF_LIMIT) {
+        let members = entries.iter().filter_map(|position| sizes.get(*position));
+        let planned: Vec<&Arc<PlannedNumber>> = members.filter_map(|(number, _)| content.numbers.get(number)).collect();
         let text = serde_json::to_string(&Part::Numbers(numbers_part(key, content, &path, &planned)))?;
         routing.push(Leaf {
             part: key.part(&format!("n{path}"), text),
@@ -171,7 +169,8 @@ pub fn render_empty(key: &ShardKey, leaf: &str, tenant: &TenantHeader) -> Result
 }
 
 fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&Arc<PlannedNumber>]) -> Numbers {
-    let holds = |number: &str| planned.iter().any(|planned| planned.number.to_string() == number);
+    let members: std::collections::HashSet<String> = planned.iter().map(|planned| planned.number.to_string()).collect();
+    let holds = |number: &str| members.contains(number);
     let mut calendars = BTreeMap::new();
     let mut schedules = BTreeMap::new();
     for planned in planned {

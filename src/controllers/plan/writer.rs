@@ -58,7 +58,13 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let content = ShardContent {
         tenant: tenant::header(world, &shard.namespace),
         overrides: overrides::entries(world, &shard.namespace, &numbers),
-        caps_reached: world.caps().0.iter().filter(|(n, _)| numbers.contains_key(n)).map(|(n, m)| (*n, m.clone())).collect(),
+        caps_reached: world
+            .caps()
+            .0
+            .iter()
+            .filter(|(n, _)| numbers.contains_key(n))
+            .map(|(n, m)| (*n, m.clone()))
+            .collect(),
         numbers,
     };
     let Ok((routing, billing)) = shard::render(shard, &content) else { return Ok(()) };

@@ -10,9 +10,9 @@ use super::error::Error;
 use super::findings::{ConditionSet, Finding, accepted_and_ready, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::world::World;
-use crate::api::reasons as reason;
-use crate::api::number_pool::{Grade, NumberPoolStatus};
 use crate::api::NumberPool;
+use crate::api::number_pool::{Grade, NumberPoolStatus};
+use crate::api::reasons as reason;
 use crate::domain::numbering::{FourHundred, VanityPattern};
 
 /// The pool's ranges as inclusive pairs of values; those that do not parse are left out (the check names them).
@@ -52,9 +52,10 @@ pub fn covering(world: &World, number: FourHundred) -> Option<Arc<NumberPool>> {
 
 /// The grade of a number: the first whose pattern matches.
 pub fn grade_of(pool: &NumberPool, number: FourHundred) -> Option<&Grade> {
-    pool.spec.grades.iter().find(|grade| {
-        grade.pattern.parse::<VanityPattern>().is_ok_and(|pattern| pattern.matches(number))
-    })
+    pool.spec
+        .grades
+        .iter()
+        .find(|grade| grade.pattern.parse::<VanityPattern>().is_ok_and(|pattern| pattern.matches(number)))
 }
 
 /// Brings a pool's status up to date.
@@ -62,12 +63,8 @@ pub async fn reconcile(pool: Arc<NumberPool>, world: Arc<World>) -> Result<Actio
     let accepted = check(&pool, &world);
     let count = world.references().claims_of_pool(&pool.name_any());
     let size: u64 = ranges(&pool).iter().map(|(first, last)| last - first + 1).sum();
-    let reserved = pool
-        .spec
-        .reserved
-        .iter()
-        .filter(|text| text.parse().is_ok_and(|number| covers(&pool, number)))
-        .count();
+    let reserved =
+        pool.spec.reserved.iter().filter(|text| text.parse().is_ok_and(|number| covers(&pool, number))).count();
     let used = u64::try_from(count.bound + count.cooling + reserved).unwrap_or(u64::MAX);
     let old = pool.status.clone();
     let mut set =
@@ -88,10 +85,16 @@ fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
     for range in &pool.spec.ranges {
         let (first, last) = (range.first.parse::<FourHundred>(), range.last.parse::<FourHundred>());
         let (Ok(first), Ok(last)) = (first, last) else {
-            return refuse(reason::INVALID, format!("ranges {}–{}: both ends must be ten digits that start with 400", range.first, range.last));
+            return refuse(
+                reason::INVALID,
+                format!("ranges {}–{}: both ends must be ten digits that start with 400", range.first, range.last),
+            );
         };
         if first > last {
-            return refuse(reason::INVALID, format!("ranges {first}–{last}: the first number lies behind the last, swap them"));
+            return refuse(
+                reason::INVALID,
+                format!("ranges {first}–{last}: the first number lies behind the last, swap them"),
+            );
         }
         let carrier = format!("{:?}", pool.spec.carrier);
         for end in [first, last] {
@@ -120,7 +123,10 @@ fn overlaps_no_other(pool: &NumberPool, world: &World) -> Result<(), Finding> {
             if let Some((from, to)) = mine.iter().find(|(from, to)| *from <= last && first <= *to) {
                 return refuse(
                     reason::RANGES_OVERLAP,
-                    format!("ranges {from}–{to} overlap NumberPool {}, which has {first}–{last}: take the common part out of one", other.name_any()),
+                    format!(
+                        "ranges {from}–{to} overlap NumberPool {}, which has {first}–{last}: take the common part out of one",
+                        other.name_any()
+                    ),
                 );
             }
         }

@@ -82,7 +82,10 @@ fn document(schedule: &RoutingSchedule, calendar: Option<String>) -> Result<Sche
 fn range(period: &str, item: &TimeRange) -> Result<RangeDocument, Finding> {
     let date = |text: &str| {
         text.parse::<jiff::civil::Date>().map_err(|_| {
-            Finding::new(reason::INVALID, format!("periods[{period}].at.dates: {text} is no day of the calendar, write it as 2026-11-11"))
+            Finding::new(
+                reason::INVALID,
+                format!("periods[{period}].at.dates: {text} is no day of the calendar, write it as 2026-11-11"),
+            )
         })
     };
     let dates = match &item.dates {
@@ -110,15 +113,12 @@ fn day_of(day: DayName) -> Day {
 
 /// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
 pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
-    let calendar = schedule
-        .spec
-        .calendar_ref
-        .as_ref()
-        .and_then(|named| world.stores.calendars.find_name(&named.name));
+    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
     let resolved = match (&schedule.spec.calendar_ref, &calendar) {
-        (Some(named), None) => {
-            refuse(reason::CALENDAR_NOT_FOUND, format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name))
-        }
+        (Some(named), None) => refuse(
+            reason::CALENDAR_NOT_FOUND,
+            format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name),
+        ),
         _ => Ok(()),
     };
     let compiled = compile(&schedule, calendar.as_deref());
@@ -148,7 +148,8 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     }
     let next = compiled.next_change(now).map(|(at, period)| (at, period.to_owned()));
     status.current = Some(compiled.period_at(now).to_owned());
-    status.next = next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
+    status.next =
+        next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
     world.published.publish(&world, &*schedule, Manager::Clock, &status).await?;
     if action != Action::await_change() {
         return Ok(action);

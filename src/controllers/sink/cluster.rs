@@ -55,7 +55,9 @@ impl ClusterSink {
         api.patch_status(&write.key.name, &parameters, &Patch::Apply(&body))
             .await
             .map(|mut stored| stored.data.get_mut("status").map(Value::take).unwrap_or_default())
-            .map_err(|source| Error::kube("write the status of", format_args!("{} {}", write.kind.kind, write.key), source))
+            .map_err(|source| {
+                Error::kube("write the status of", format_args!("{} {}", write.kind.kind, write.key), source)
+            })
     }
 
     pub(super) async fn apply_part(&self, part: &PlanPart) -> Result<String, Error> {

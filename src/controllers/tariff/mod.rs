@@ -14,10 +14,10 @@ use super::key::ObjectMetaExt as _;
 use super::plan::shard::{PlannedNumber, labels};
 use super::sink::PlanPart;
 use super::world::{PartSeen, World};
+use crate::api::Tariff;
 use crate::api::conditions as types;
 use crate::api::reasons as reason;
 use crate::api::tariff::TariffStatus;
-use crate::api::Tariff;
 use crate::domain::calendar::parse_zone;
 use crate::domain::digest::Digest;
 use crate::domain::rating::book::{self, PriceBook, PriceBookDocument};
@@ -67,7 +67,8 @@ pub async fn reconcile(tariff: Arc<Tariff>, world: Arc<World>) -> Result<Action,
         conditions: set.finish(),
     };
     let action =
-        counted::publish(&world, &*tariff, old.map(|status| status.conditions), status.conditions.clone(), &status).await?;
+        counted::publish(&world, &*tariff, old.map(|status| status.conditions), status.conditions.clone(), &status)
+            .await?;
     Ok(match tomorrow {
         Some(next) if action == Action::await_change() => Action::requeue(world.until(next)),
         _ => action,

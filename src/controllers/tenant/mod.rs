@@ -16,11 +16,11 @@ use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::world::{Find as _, Trust, World};
+use crate::api::Tenant;
 use crate::api::approval::Verdict;
 use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::api::tenant::{Payment, TenantStatus, Verification as ToldVerification, VerificationState};
-use crate::api::Tenant;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::routing::document::{TenantHeader, TenantState};
 
@@ -37,10 +37,16 @@ pub enum Membership {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
     Pending,
-    Verified { until: Option<String> },
-    Rejected { reason: String },
+    Verified {
+        until: Option<String>,
+    },
+    Rejected {
+        reason: String,
+    },
     /// Approved once; calls go on.
-    Expired { until: String },
+    Expired {
+        until: String,
+    },
 }
 
 /// The tenant of a namespace: the one of the claims that its numbers hold, else the older Tenant, else the first by name.
@@ -127,16 +133,23 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
         Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
         Verification::Pending => refuse(
             reason::UNVERIFIED,
-            format!("no Approval covers the papers as they stand: run `fourhundred approve tenant {}`", tenant.name_any()),
+            format!(
+                "no Approval covers the papers as they stand: run `fourhundred approve tenant {}`",
+                tenant.name_any()
+            ),
         ),
-        Verification::Rejected { reason: why } => {
-            refuse(reason::REJECTED, format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"))
-        }
+        Verification::Rejected { reason: why } => refuse(
+            reason::REJECTED,
+            format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"),
+        ),
     };
     let count = world.references().claims_of_tenant(&tenant.name_any());
     let old = tenant.status.clone();
-    let mut set =
-        ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), tenant.generation(), world.clock.now());
+    let mut set = ConditionSet::new(
+        old.as_ref().map_or(&[], |status| &status.conditions),
+        tenant.generation(),
+        world.clock.now(),
+    );
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
     let ready = accepted.clone().and(verified);
     match (&ready, &verification) {
@@ -162,7 +175,8 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
         conditions: set.finish(),
     };
     let action =
-        counted::publish(&world, &*tenant, old.map(|status| status.conditions), status.conditions.clone(), &status).await?;
+        counted::publish(&world, &*tenant, old.map(|status| status.conditions), status.conditions.clone(), &status)
+            .await?;
     Ok(match &verification {
         Verification::Verified { until: Some(until) } => match end_of(until) {
             Some(end) if action == Action::await_change() => Action::requeue(world.until(end).min(LONGEST)),
@@ -197,7 +211,10 @@ fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
         if let Some(gateway) = gateways.iter().find(|gateway| gateway.namespace().as_deref() == Some(namespace)) {
             return refuse(
                 reason::NAMESPACE_OF_GATEWAY,
-                format!("namespace {namespace} holds CallGateway {}: take it out of namespaces, plans live there", gateway.name_any()),
+                format!(
+                    "namespace {namespace} holds CallGateway {}: take it out of namespaces, plans live there",
+                    gateway.name_any()
+                ),
             );
         }
         if let Membership::Of(owner) = of_namespace(world, namespace)

@@ -135,7 +135,8 @@ fn note_cap(world: &World, usage: &Usage) {
         return;
     };
     let Some(object) = world.stores.numbers.find_key(&holder) else { return };
-    let limit = object.spec.limits.as_ref().and_then(|limits| limits.calls_per_month).and_then(|most| u64::try_from(most).ok());
+    let limit =
+        object.spec.limits.as_ref().and_then(|limits| limits.calls_per_month).and_then(|most| u64::try_from(most).ok());
     let reached = limit.is_some_and(|most| usage.calls.answered >= most);
     let changed = {
         let mut caps = world.caps();
