@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod claim;
 mod counted;
 mod driver;
+pub mod directory;
 pub mod error;
 pub mod findings;
 pub mod gateway;

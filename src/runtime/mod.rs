@@ -9,5 +9,6 @@ pub mod http;
 pub mod kubernetes;
 pub mod lease;
 pub mod metrics;
+pub mod secrets;
 pub mod shutdown;
 pub mod telemetry;

@@ -4,4 +4,5 @@
 //! parts, on disk too, so that a worker goes on without the API server, also after a restart.
 
 pub mod biller;
+pub mod feed;
 pub mod router;

@@ -15,8 +15,7 @@ use crate::controllers::error::Error;
 use crate::controllers::key::Key;
 use crate::domain::routing::document::PART_KEY;
 
-/// The annotation that announces a part's digest.
-pub const DIGEST_ANNOTATION: &str = "fourhundred.io/digest";
+pub use crate::workers::feed::DIGEST_ANNOTATION;
 
 /// See the module's text.
 pub struct ClusterSink {

@@ -3,12 +3,14 @@
 //! Everything that differs between `operator` and `serve` behind a reconcile is here; the loops themselves are the same.
 
 mod cluster;
+mod directory;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 pub use cluster::{ClusterSink, DIGEST_ANNOTATION};
+pub use directory::DirectorySink;
 
 use super::error::Error;
 use super::key::Key;
@@ -109,12 +111,14 @@ pub struct Notice {
 #[derive(Debug)]
 pub enum Sink {
     Cluster(ClusterSink),
+    Directory(DirectorySink),
 }
 
 macro_rules! forward {
     ($self:ident, $method:ident ( $($argument:expr),* )) => {
         match $self {
             Sink::Cluster(sink) => sink.$method($($argument),*).await,
+            Sink::Directory(sink) => sink.$method($($argument),*).await,
         }
     };
 }

@@ -1,0 +1,70 @@
+//! One key of one Secret, followed by name: a watch of that single object, so that RBAC can name it. The value never
+//! leaves the callback it is given to, and is never logged.
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::watch_object;
+use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
+
+/// What is known of the key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    Text(String),
+    /// There is no such Secret, no such key in it, or it is no text; the sentence says which.
+    Missing(String),
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(…)"),
+            Self::Missing(why) => f.debug_tuple("Missing").field(why).finish(),
+        }
+    }
+}
+
+/// The place of a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SecretKey {
+    pub namespace: String,
+    pub name: String,
+    pub key: String,
+}
+
+/// Follows `place` until `stop`, telling each change.
+pub async fn follow(client: Client, place: SecretKey, stop: CancellationToken, mut tell: impl FnMut(Value) + Send) {
+    let api: Api<Secret> = Api::namespaced(client, &place.namespace);
+    let objects = watch_object(api, &place.name).default_backoff();
+    let mut objects = std::pin::pin!(objects);
+    let mut told = None;
+    loop {
+        let object = tokio::select! {
+            () = stop.cancelled() => return,
+            object = objects.next() => object,
+        };
+        let value = match object {
+            None => return,
+            Some(Ok(object)) => read(object, &place),
+            Some(Err(error)) => {
+                tracing::debug!(secret = place.name, %error, "secret: watch broke; it is opened anew");
+                continue;
+            }
+        };
+        if told.as_ref() != Some(&value) {
+            told = Some(value.clone());
+            tell(value);
+        }
+    }
+}
+
+fn read(object: Option<Secret>, place: &SecretKey) -> Value {
+    let Some(object) = object else { return Value::Missing(format!("there is no Secret {}", place.name)) };
+    let bytes = object.data.and_then(|mut data| data.remove(&place.key)).map(|bytes| bytes.0);
+    let Some(bytes) = bytes else { return Value::Missing(format!("Secret {} has no key {}", place.name, place.key)) };
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.trim().is_empty() => Value::Text(text.trim().to_owned()),
+        _ => Value::Missing(format!("key {} of Secret {} holds no text", place.key, place.name)),
+    }
+}
