@@ -2,4 +2,5 @@
 //!
 //! They may touch sockets, their disk copy and the ledger; they never read a custom resource.
 
+pub mod plan;
 pub mod router;
