@@ -1,0 +1,396 @@
+//! The store: one writer at a time, any number of readers that never wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::watch;
+
+use super::disk::{DiskCopy, PART_AT_MOST, is_part_name};
+use super::served::{ChangedPart, Family, Served, root_of};
+use crate::domain::digest::Digest;
+use crate::domain::routing::document::{Bindings, FORMAT, Prices};
+use crate::domain::routing::load::{LoadedPart, load};
+use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
+use crate::workers::router::counters::Counter;
+
+/// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
+const REMOVALS_AT_MOST: usize = 4_096;
+
+/// A part as its bringer announces it.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// Name of the ConfigMap, or of a file.
+    pub part: &'a str,
+    /// As announced beside the text.
+    pub digest: Digest,
+    pub text: &'a str,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    /// The very text is served already.
+    Unchanged,
+    /// The last good one is kept, if there was one.
+    Refused {
+        reason: String,
+    },
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Removed,
+    /// Nobody withdrew it: it still holds something, so it is served as before.
+    KeptLastGood,
+    Unknown,
+}
+
+/// What billing needs, as it stands.
+#[derive(Debug, Clone)]
+pub enum BillingPart {
+    Bindings(Arc<Bindings>),
+    Prices(Arc<Prices>),
+}
+
+/// Counters of what came in.
+#[derive(Debug, Default)]
+pub struct PlanCounters {
+    pub accepted: Counter,
+    pub unchanged: Counter,
+    pub refused: Counter,
+    /// Parts that vanished without having been withdrawn.
+    pub kept_last_good: Counter,
+    /// Parts that are served, but whose copy on disk is an older one or none.
+    pub disk_failed: Counter,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Routing(PartKey),
+    Billing(BillingPart),
+}
+
+impl Held {
+    fn family(&self) -> Family {
+        match self {
+            Self::Routing(_) => Family::Routing,
+            Self::Billing(_) => Family::Billing,
+        }
+    }
+
+    fn key(&self) -> Option<&PartKey> {
+        match self {
+            Self::Routing(key) => Some(key),
+            Self::Billing(_) => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    digest: Digest,
+    cursor: u64,
+    held: Held,
+}
+
+#[derive(Debug, Default)]
+struct Writing {
+    parts: BTreeMap<String, Entry>,
+    /// Which part holds a head or a leaf: two parts for one would undo each other.
+    names: HashMap<PartKey, String>,
+    removed: BTreeMap<u64, (String, Family)>,
+    /// Removals up to this cursor are forgotten.
+    horizon: u64,
+    cursor: u64,
+    roots: HashMap<Family, (u64, Digest)>,
+}
+
+/// A worker's plan.
+#[derive(Debug)]
+pub struct PlanStore {
+    plan: ArcSwap<Plan>,
+    writing: Mutex<Writing>,
+    disk: Option<DiskCopy>,
+    epoch: String,
+    changes: watch::Sender<u64>,
+    pub counters: PlanCounters,
+}
+
+impl PlanStore {
+    /// An empty store without a copy on disk. `epoch` is to differ at each start: random letters and digits.
+    pub fn new(epoch: String) -> Self {
+        Self {
+            plan: ArcSwap::from_pointee(Plan::default()),
+            writing: Mutex::default(),
+            disk: None,
+            epoch,
+            changes: watch::Sender::new(0),
+            counters: PlanCounters::default(),
+        }
+    }
+
+    /// A store that keeps its copy under `data`, holding at once what stands there.
+    pub fn open(data: &Path, epoch: String) -> std::io::Result<Self> {
+        let disk = DiskCopy::open(data)?;
+        let store = Self::new(epoch);
+        let mut texts = Vec::new();
+        for (part, text) in disk.read()? {
+            match text {
+                Ok(text) => texts.push((part, text)),
+                Err(error) => {
+                    store.counters.refused.add_one();
+                    tracing::warn!(part, %error, "a part on disk cannot be read");
+                }
+            }
+        }
+
+        let offer = |(part, text)| Offer { part, digest: Digest::of(str::as_bytes(text)), text };
+        let offers: Vec<_> = texts.iter().map(|(part, text)| offer((part.as_str(), text.as_str()))).collect();
+        for (offer, verdict) in offers.iter().zip(store.offer_all(&offers)) {
+            if let Verdict::Refused { reason } = verdict {
+                tracing::warn!(part = offer.part, reason, "a part on disk is refused");
+            }
+        }
+        Ok(Self { disk: Some(disk), ..store })
+    }
+
+    /// The plan as it is now; cheap, and never waits.
+    pub fn snapshot(&self) -> Guard<Arc<Plan>> {
+        self.plan.load()
+    }
+
+    /// Tells the cursor after each change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Offers one part. Blocks for the copy on disk.
+    pub fn offer(&self, part: &str, digest: Digest, text: &str) -> Verdict {
+        let verdicts = self.offer_all(&[Offer { part, digest, text }]);
+        verdicts.into_iter().next().unwrap_or(Verdict::Unchanged)
+    }
+
+    /// Offers several parts, which take effect together. Blocks for the copies on disk.
+    pub fn offer_all(&self, offers: &[Offer<'_>]) -> Vec<Verdict> {
+        let mut writing = self.lock();
+        let mut compiled = Vec::new();
+        let mut accepted = Vec::new();
+        let mut verdicts = Vec::with_capacity(offers.len());
+        for offer in offers {
+            let verdict = match writing.take(offer) {
+                Ok(Taken::Unchanged) => Verdict::Unchanged,
+                Ok(Taken::Accepted(part)) => {
+                    compiled.extend(part);
+                    accepted.push(*offer);
+                    Verdict::Accepted
+                }
+                Err(reason) => Verdict::Refused { reason },
+            };
+            self.count(&verdict);
+            verdicts.push(verdict);
+        }
+        if !compiled.is_empty() {
+            self.plan.store(Arc::new(self.plan.load().with_parts(compiled)));
+        }
+        if !accepted.is_empty() {
+            self.changes.send_replace(writing.cursor);
+        }
+        // Calls go by the new plan already; the lock is kept so that copies are written in the order of acceptance.
+        for offer in accepted {
+            self.copy(offer.part, |disk| disk.write(offer.part, offer.text));
+        }
+        verdicts
+    }
+
+    /// The part is gone at its source. It is forgotten only if it had been withdrawn before: a leaf or bindings that
+    /// were emptied, the head of a gateway without numbers, a price book. Otherwise it is served as before.
+    pub fn remove(&self, part: &str) -> Removal {
+        let mut writing = self.lock();
+        let Some(entry) = writing.parts.get(part) else { return Removal::Unknown };
+        let plan = self.plan.load();
+        let withdrawn = match &entry.held {
+            Held::Routing(PartKey::Head(gateway)) => !plan.serves_numbers_of(gateway),
+            Held::Routing(PartKey::Leaf(key)) => plan.leaf(key).is_none_or(|leaf| leaf.numbers.is_empty()),
+            Held::Billing(BillingPart::Bindings(bindings)) => bindings.bindings.is_empty(),
+            Held::Billing(BillingPart::Prices(_)) => true,
+        };
+        if !withdrawn {
+            self.counters.kept_last_good.add_one();
+            return Removal::KeptLastGood;
+        }
+        if let Some(Entry { held: Held::Routing(key), .. }) = writing.forget(part) {
+            self.plan.store(Arc::new(plan.without_part(&key)));
+        }
+        self.changes.send_replace(writing.cursor);
+        self.copy(part, |disk| disk.remove(part));
+        Removal::Removed
+    }
+
+    /// What is served, for one who knows it up to `cursor` of `epoch`.
+    pub fn served(&self, family: Family, epoch: &str, cursor: u64) -> Served {
+        let mut writing = self.lock();
+        let known = epoch == self.epoch && cursor >= writing.horizon && cursor <= writing.cursor;
+        let since = if known { cursor } else { 0 };
+        Served {
+            epoch: self.epoch.clone(),
+            cursor: writing.cursor,
+            root: writing.root(family),
+            whole: since == 0,
+            changed: writing.changed(family, since),
+            accepts: (1..=FORMAT).collect(),
+        }
+    }
+
+    /// [`Self::served`] as soon as there is something new, or after `wait`.
+    pub async fn served_after(&self, family: Family, epoch: &str, cursor: u64, wait: Duration) -> Served {
+        let mut changes = self.changes();
+        let news = async {
+            loop {
+                changes.borrow_and_update();
+                let served = self.served(family, epoch, cursor);
+                let stranger = epoch != self.epoch;
+                if stranger || !served.changed.is_empty() || changes.changed().await.is_err() {
+                    return served;
+                }
+            }
+        };
+        tokio::time::timeout(wait, news).await.unwrap_or_else(|_| self.served(family, epoch, cursor))
+    }
+
+    /// What billing needs, by part, with each part's digest.
+    pub fn billing(&self) -> BTreeMap<String, (Digest, BillingPart)> {
+        let writing = self.lock();
+        let parts = writing.parts.iter().filter_map(|(part, entry)| match &entry.held {
+            Held::Billing(held) => Some((part.clone(), (entry.digest, held.clone()))),
+            Held::Routing(_) => None,
+        });
+        parts.collect()
+    }
+
+    fn count(&self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Accepted => self.counters.accepted.add_one(),
+            Verdict::Unchanged => self.counters.unchanged.add_one(),
+            Verdict::Refused { .. } => self.counters.refused.add_one(),
+        }
+    }
+
+    /// Calls go on without a copy; the next start may then begin with an older one.
+    fn copy(&self, part: &str, change: impl FnOnce(&DiskCopy) -> std::io::Result<()>) {
+        if let Some(Err(error)) = self.disk.as_ref().map(change) {
+            self.counters.disk_failed.add_one();
+            tracing::warn!(part, %error, "the copy of a part on disk could not be written");
+        }
+    }
+
+    /// A panic elsewhere cannot leave the parts half changed: nothing that may panic runs between their insertions.
+    fn lock(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Taken {
+    Unchanged,
+    /// With what routing needs of it, if it does.
+    Accepted(Option<CompiledPart>),
+}
+
+impl Writing {
+    fn take(&mut self, offer: &Offer<'_>) -> Result<Taken, String> {
+        if !is_part_name(offer.part) {
+            return Err(format!("{:?} is not a part's name", offer.part.chars().take(80).collect::<String>()));
+        }
+        if self.parts.get(offer.part).is_some_and(|held| held.digest == offer.digest) {
+            return Ok(Taken::Unchanged);
+        }
+        if offer.text.len() > PART_AT_MOST {
+            return Err(format!("the text has {} bytes, at most {PART_AT_MOST} are read", offer.text.len()));
+        }
+        let digest = Digest::of(offer.text.as_bytes());
+        if digest != offer.digest {
+            return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
+        }
+        let (held, compiled) = match load(offer.text).map_err(|error| sentence(&error))? {
+            LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
+            LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
+            LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
+        };
+        self.admit(offer.part, &held)?;
+        if let Some(key) = held.key() {
+            self.names.insert(key.clone(), offer.part.to_owned());
+        }
+        self.cursor += 1;
+        self.removed.retain(|_, (part, _)| part != offer.part);
+        self.parts.insert(offer.part.to_owned(), Entry { digest, cursor: self.cursor, held });
+        Ok(Taken::Accepted(compiled))
+    }
+
+    /// One part, one place: a name never changes what it stands for, and no place has two names.
+    fn admit(&self, part: &str, held: &Held) -> Result<(), String> {
+        if let Some(other) = held.key().and_then(|key| self.names.get(key)).filter(|other| *other != part) {
+            return Err(format!("part {other} holds the same leaf or gateway already"));
+        }
+        let earlier = self.parts.get(part).map(|entry| &entry.held);
+        if earlier.is_some_and(|earlier| earlier.family() != held.family() || earlier.key() != held.key()) {
+            return Err("the part was of another gateway, namespace or leaf: this one needs its own name".to_owned());
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, part: &str) -> Option<Entry> {
+        let entry = self.parts.remove(part)?;
+        if let Some(key) = entry.held.key() {
+            self.names.remove(key);
+        }
+        self.cursor += 1;
+        self.removed.insert(self.cursor, (part.to_owned(), entry.held.family()));
+        if self.removed.len() > REMOVALS_AT_MOST
+            && let Some((oldest, _)) = self.removed.pop_first()
+        {
+            self.horizon = oldest;
+        }
+        Some(entry)
+    }
+
+    fn changed(&self, family: Family, since: u64) -> Vec<ChangedPart> {
+        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family && entry.cursor > since);
+        let here = parts.map(|(part, entry)| ChangedPart { part: part.clone(), digest: Some(entry.digest) });
+        // To one who is told everything, what is gone was never there.
+        let removed = self.removed.range(since.saturating_add(1)..).filter(|(_, (_, of))| since > 0 && *of == family);
+        here.chain(removed.map(|(_, (part, _))| ChangedPart { part: part.clone(), digest: None })).collect()
+    }
+
+    /// Computed when asked for, and once per change.
+    fn root(&mut self, family: Family) -> Digest {
+        if let Some((cursor, root)) = self.roots.get(&family)
+            && *cursor == self.cursor
+        {
+            return *root;
+        }
+        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family);
+        let root = root_of(parts.map(|(part, entry)| (part.as_str(), entry.digest)));
+        self.roots.insert(family, (self.cursor, root));
+        root
+    }
+}
+
+/// An error and its causes as one sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,82 @@
+//! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+
+use super::sip::redirect::Admission;
+
+/// Peers counted at once. Beyond it all begin anew.
+const PEERS_AT_MOST: usize = 4_096;
+const RETRY_AFTER_SECONDS: u16 = 1;
+/// One call, in the thousandths in which a bucket refills.
+const CALL: u64 = 1_000;
+
+/// A bucket per peer, refilled by the millisecond, that holds one second's calls.
+#[derive(Debug, Default)]
+pub struct Shedding {
+    per_second: Option<NonZeroU32>,
+    peers: HashMap<IpAddr, Bucket>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: u64,
+    at: i64,
+}
+
+impl Shedding {
+    /// `None` sheds nothing.
+    pub fn new(per_second: Option<NonZeroU32>) -> Self {
+        Self { per_second, peers: HashMap::new() }
+    }
+
+    /// Whether one more call of the peer is served.
+    pub fn admit(&mut self, peer: IpAddr, now: Timestamp) -> Admission {
+        let Some(per_second) = self.per_second.map(|calls| u64::from(calls.get())) else { return Admission::Admit };
+        if self.peers.len() >= PEERS_AT_MOST && !self.peers.contains_key(&peer) {
+            self.peers.clear();
+        }
+        let full = per_second * CALL;
+        let now = now.as_millisecond();
+        let bucket = self.peers.entry(peer).or_insert(Bucket { left: full, at: now });
+        // A clock set back refills nothing, and counts anew from there.
+        let passed = u64::try_from(now - bucket.at).unwrap_or(0);
+        bucket.left = bucket.left.saturating_add(passed.saturating_mul(per_second)).min(full);
+        bucket.at = now;
+        match bucket.left.checked_sub(CALL) {
+            Some(left) => {
+                bucket.left = left;
+                Admission::Admit
+            }
+            None => Admission::Shed { retry_after_seconds: RETRY_AFTER_SECONDS },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_gets_its_calls_a_second_and_does_not_take_anothers() {
+        let mut shedding = Shedding::new(NonZeroU32::new(10));
+        let at = |millisecond: i64| Timestamp::from_millisecond(1_795_000_000_000 + millisecond).unwrap();
+        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let mut admitted = |peer, millisecond| shedding.admit(peer, at(millisecond)) == Admission::Admit;
+        assert_eq!((0..20).filter(|_| admitted(one, 0)).count(), 10);
+        assert!(admitted(other, 0));
+        assert!(!admitted(one, 99) && admitted(one, 100) && !admitted(one, 100));
+        assert!(!admitted(one, -5_000), "a clock set back gives nothing away");
+        assert_eq!((0..20).filter(|_| admitted(one, 60_000)).count(), 10, "what was not used does not add up");
+    }
+
+    #[test]
+    fn without_a_bound_nothing_is_shed() {
+        let mut shedding = Shedding::new(None);
+        let now = Timestamp::from_second(1_795_000_000).unwrap();
+        assert!((0..1_000).all(|_| shedding.admit("10.0.0.1".parse().unwrap(), now) == Admission::Admit));
+    }
+}
