@@ -1,3 +1,13 @@
-//! Empty room.
+//! What every server of this crate shares: shutdown, leader lease, telemetry, HTTP endpoints, the Kubernetes client.
+//!
+//! Nothing here knows a custom resource or a rule of the trade.
 
 pub mod clock;
+pub mod control_plane;
+pub mod dirty;
+pub mod http;
+pub mod kubernetes;
+pub mod lease;
+pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;

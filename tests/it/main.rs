@@ -1,1 +1,23 @@
-fn main() {}
+//! The integration tests: one binary on one control plane, each suite a module.
+//!
+//! A suite is a file of `async fn`s, named by what must hold, and one `suite! { … }` that lists them; add its `trials()`
+//! below. A test fails by panicking. The binary has a `main` of its own because the control plane it starts has to be
+//! taken down when the last test is done. `make test` runs it; with `KUBEBUILDER_ASSETS` set, `cargo test --test it` too.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[macro_use]
+mod harness;
+
+mod control_plane;
+mod interruption;
+
+fn main() -> std::process::ExitCode {
+    harness::run([control_plane::trials(), interruption::trials()])
+}

@@ -43,7 +43,12 @@ impl AreaCode {
     #[must_use]
     pub fn split(digits: &str) -> Option<(Self, &str)> {
         let significant = digits.strip_prefix('0')?;
-        let width = if significant.starts_with(['1', '2']) { 2 } else { 3 };
+        // `00` leads abroad: 0020 is Egypt, not 020.
+        let width = match significant.as_bytes().first()? {
+            b'1' | b'2' => 2,
+            b'3'..=b'9' => 3,
+            _ => return None,
+        };
         let (code, local) = significant.split_at_checked(width)?;
         // `parse` would take a sign.
         let code = code.bytes().all(|byte| byte.is_ascii_digit()).then(|| code.parse().ok())??;
@@ -53,7 +58,7 @@ impl AreaCode {
     /// Whether the tables list the code.
     #[must_use]
     pub fn is_in_use(self) -> bool {
-        super::areas::province(self).is_some()
+        super::areas::is_in_use(self)
     }
 }
 
@@ -156,7 +161,8 @@ mod tests {
         for text in ["010", "020", "029", "0310", "0755", "0999"] {
             assert_eq!(text.parse::<AreaCode>().unwrap().to_string(), text);
         }
-        for wrong in ["", "0", "10", "755", "0100", "01", "011", "0211", "0075", "075", "07555", "0+55", "北京", "0 10"]
+        for wrong in
+            ["", "0", "10", "755", "0100", "01", "011", "0211", "0075", "075", "07555", "0+55", "0020", "北京", "0 10"]
         {
             assert!(wrong.parse::<AreaCode>().is_err(), "{wrong}");
         }
@@ -168,7 +174,7 @@ mod tests {
         assert_eq!(split("01088880001"), Some(("010".into(), "88880001")));
         assert_eq!(split("075566660002"), Some(("0755".into(), "66660002")));
         assert_eq!(split("013800138000"), None);
-        assert_eq!(split("0012125550100"), None);
+        assert_eq!(split("0020223456789"), None);
     }
 
     #[test]

@@ -8,10 +8,14 @@ use super::area_code::{Area, AreaCode};
 use super::national::NationalNumber;
 
 /// First and last 7-digit mobile segment that the tables have room for.
-const FIRST_SEGMENT: u32 = 1_300_000;
-const LAST_SEGMENT: u32 = 1_999_999;
-const BLOCKS: usize = ((LAST_SEGMENT - FIRST_SEGMENT) / 256 + 1) as usize;
-const CODES: usize = 1000;
+pub(super) const FIRST_SEGMENT: u32 = 1_300_000;
+pub(super) const LAST_SEGMENT: u32 = 1_999_999;
+/// Blocks of 256 segments.
+pub(super) const BLOCKS: usize = ((LAST_SEGMENT - FIRST_SEGMENT) / 256 + 1) as usize;
+/// Area codes without their 0 are below this.
+pub(super) const CODES: usize = 1000;
+/// The first bytes of the file; its last digit is the version of the layout.
+pub(super) const MAGIC: [u8; 8] = *b"400AREA1";
 
 static TABLES: Tables = match Tables::read(include_bytes!("areas.bin")) {
     Some(tables) => tables,
@@ -34,7 +38,7 @@ impl Tables {
         Self { row_by_code: &[], text_offsets: &[], blocks: &[], range_codes: &[], range_starts: &[], text: "" };
 
     const fn read(bytes: &'static [u8]) -> Option<Self> {
-        let Some((b"400AREA1", bytes)) = bytes.split_first_chunk::<8>() else { return None };
+        let Some((&MAGIC, bytes)) = bytes.split_first_chunk::<8>() else { return None };
         let Some((ranges, bytes)) = bytes.split_first_chunk::<4>() else { return None };
         let Some((rows, bytes)) = bytes.split_first_chunk::<4>() else { return None };
         let (ranges, rows) = (u32::from_le_bytes(*ranges) as usize, u32::from_le_bytes(*rows) as usize);

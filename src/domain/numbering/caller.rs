@@ -98,6 +98,7 @@ mod tests {
             ("95588", "95588", "Unknown"),
             ("+44 20 7946 0958", "00442079460958", "Unknown"),
             ("00852 2345 6789", "0085223456789", "Unknown"),
+            ("+20 2 2345 6789", "0020223456789", "Unknown"),
             ("8888 0001", "88880001", "Unknown"),
             ("0565 666 0001", "05656660001", "Unknown"),
             // Too short to be a mobile number, though its segment is known.
@@ -124,6 +125,6 @@ mod tests {
         assert_eq!(caller.number(), None);
         assert_eq!(caller.area().to_string(), "0755");
         assert_eq!(caller.masked().to_string(), "anonymous");
-        assert_eq!(format!("{:?}", Caller::parse("13812348000")), "Caller(138****8000, 0510)");
+        assert_eq!(format!("{:?}", Caller::parse("13812348000")), "Caller(138****8000, 0518)");
     }
 }

@@ -14,9 +14,9 @@ use super::normalise::{NormaliseError, is_local, is_mobile, normalise};
 /// What kind of line a number is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LineClass {
-    /// 手机
+    /// 手机, eleven digits.
     Mobile,
-    /// 固定电话
+    /// 固定电话, an area code and a local number.
     Fixed,
 }
 
@@ -199,7 +199,7 @@ mod tests {
         for (written, sentence) in [
             ("", "\"\" is not a telephone number: write digits"),
             ("reception", "\"reception\" is not a telephone number"),
-            ("+1 212 555 0100", "\"+1 21* ***-0100\" is not in the mainland"),
+            ("+1 212 555 0100", "\"+1 21* *** 0100\" is not in the mainland"),
             ("4001000868", "\"40******68\" is itself a 400 or 800 number"),
             ("8888 0001", "\"88** **01\" lacks its area code"),
             ("10 8888 0001", "\"10 **** **01\" lacks the 0 of its area code: write it with the 0, such as \"010\""),

@@ -16,11 +16,7 @@
 use std::collections::BTreeMap;
 
 use super::area_code::AreaCode;
-
-pub const MAGIC: [u8; 8] = *b"400AREA1";
-pub const FIRST_SEGMENT: u32 = 1_300_000;
-pub const LAST_SEGMENT: u32 = 1_999_999;
-pub const BLOCKS: usize = ((LAST_SEGMENT - FIRST_SEGMENT) / 256 + 1) as usize;
+use super::areas::{BLOCKS, CODES, FIRST_SEGMENT, LAST_SEGMENT, MAGIC};
 
 /// The bytes of `areas.bin`. Panics with the line at fault on a table that is not well-formed.
 pub fn pack(areas_csv: &str, segments_csv: &str) -> Vec<u8> {
@@ -28,7 +24,7 @@ pub fn pack(areas_csv: &str, segments_csv: &str) -> Vec<u8> {
     let segments = segment_areas(segments_csv, &areas);
     let (blocks, starts, codes) = ranges(&segments);
 
-    let mut by_code = vec![0_u16; 1000];
+    let mut by_code = vec![0_u16; CODES];
     let (mut offsets, mut text) = (vec![0_u16], String::new());
     for (row, (code, names)) in areas.iter().enumerate() {
         by_code[usize::from(*code)] = u16::try_from(row + 1).expect("few area codes");

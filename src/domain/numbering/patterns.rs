@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::area_code::AreaCode;
-use super::national::{MAX_DIGITS, NationalNumber};
+use super::national::{MAX_DIGITS, NationalNumber, mask_text};
 use super::normalise::begins_with_carrier_select;
 
 /// One pattern: `13900001111`, `0105555*`.
@@ -32,7 +32,8 @@ enum Reach {
     Prefix,
 }
 
-/// Why a text is no pattern over callers.
+/// Why a text is no pattern over callers. A whole number is named with its middle digits hidden, since these sentences
+/// reach status and logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseCallerPatternError {
     #[error(
@@ -41,16 +42,19 @@ pub enum ParseCallerPatternError {
     )]
     Shape(String),
     #[error(
-        "{0:?} would match no caller: patterns are compared with the national form, which has no country code; write \
-         \"0105555*\" for \"+86105555*\", and \"001*\" for \"+1*\""
+        "{0:?} begins with a country code, which the national form of mainland numbers has not: write \"0105555*\" for \
+         \"+86105555*\", and \"001*\" for \"+1*\""
     )]
     CountryCode(String),
     #[error(
-        "{0:?} would match no caller: a carrier-select prefix (179xx, 125xx) is dropped before patterns are compared; \
-         write what follows it, such as \"138*\""
+        "{0:?} begins with a carrier-select prefix (179xx, 125xx), which is dropped before patterns are compared: write \
+         what follows it, such as \"138*\""
     )]
     CarrierSelect(String),
-    #[error("{0:?} would match no caller: the 0 before a mobile number is dropped; write it without, such as \"138*\"")]
+    #[error(
+        "{0:?} begins with the 0 before a mobile number, which is dropped before patterns are compared: write it without, \
+         such as \"138*\""
+    )]
     ZeroBeforeMobile(String),
 }
 
@@ -89,7 +93,7 @@ impl FromStr for CallerPattern {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         use ParseCallerPatternError as E;
-        let shown = || text.chars().take(40).collect::<String>();
+        let shown = || shown(text);
         let (digits, reach) = match text.strip_suffix('*') {
             Some(digits) => (digits, Reach::Prefix),
             None => (text, Reach::Exact),
@@ -107,6 +111,12 @@ impl FromStr for CallerPattern {
         let digits = NationalNumber::from_digits(digits).ok_or_else(|| E::Shape(shown()))?;
         Ok(Self { digits, reach })
     }
+}
+
+/// What was written: the beginning of a number as it is, a whole one masked.
+fn shown(text: &str) -> String {
+    let is_beginning = text.ends_with('*') && text.len() <= 10;
+    if is_beginning { text.to_owned() } else { mask_text(text) }
 }
 
 impl fmt::Display for CallerPattern {
@@ -209,17 +219,29 @@ mod tests {
     #[test]
     fn a_pattern_that_could_match_nobody_is_refused_with_what_to_write() {
         use ParseCallerPatternError as E;
+        let error = |text: &str| text.parse::<CallerPattern>().unwrap_err();
         for text in ["+86105555*", "8613800138000", "86*", "0086138*", "+1*"] {
-            assert_eq!(text.parse::<CallerPattern>(), Err(E::CountryCode(text.into())));
+            assert!(matches!(error(text), E::CountryCode(_)), "{text}");
         }
         for text in ["17951*", "1795113800138000", "12593*"] {
-            assert_eq!(text.parse::<CallerPattern>(), Err(E::CarrierSelect(text.into())));
+            assert!(matches!(error(text), E::CarrierSelect(_)), "{text}");
         }
         for text in ["0138*", "013800138000"] {
-            assert_eq!(text.parse::<CallerPattern>(), Err(E::ZeroBeforeMobile(text.into())));
+            assert!(matches!(error(text), E::ZeroBeforeMobile(_)), "{text}");
         }
         for text in ["", "*", "010*5", "010-5555*", "138**", "１３８*", "1234567890123456789012345"] {
-            assert_eq!(text.parse::<CallerPattern>(), Err(E::Shape(text.into())), "{text}");
+            assert!(matches!(error(text), E::Shape(_)), "{text}");
+        }
+        assert!(error("+86105555*").to_string().starts_with("\"+86105555*\" begins with a country code"));
+        assert!(error("8613812348000").to_string().starts_with("\"861******8000\" begins with a country code"));
+    }
+
+    #[test]
+    fn a_pattern_over_a_whole_area_is_told_from_others() {
+        let area = |text: &str| text.parse::<CallerPattern>().unwrap().whole_area().map(|area| area.to_string());
+        assert_eq!(area("0898*").as_deref(), Some("0898"));
+        for text in ["0898", "08986*", "089*", "138*"] {
+            assert_eq!(area(text), None, "{text}");
         }
     }
 

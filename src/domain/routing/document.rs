@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 pub const FORMAT: u32 = 1;
 
 /// A part of the plan, as the JSON text under the key [`PART_KEY`] of a ConfigMap.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "part", rename_all = "camelCase")]
 pub enum Part {
     /// A gateway's own settings.
@@ -26,6 +26,32 @@ pub enum Part {
     Bindings(Bindings),
     /// A price book, named by its digest.
     Prices(Prices),
+}
+
+// By hand: serde reads a tagged enum through a buffer of its own, in which raw JSON texts do not survive.
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tag<'a> {
+            #[serde(borrow)]
+            part: std::borrow::Cow<'a, str>,
+        }
+        fn read<T: serde::de::DeserializeOwned, E: serde::de::Error>(text: &str) -> Result<T, E> {
+            serde_json::from_str(text).map_err(E::custom)
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let tag: Tag<'_> = serde_json::from_str(text.get()).map_err(serde::de::Error::custom)?;
+        match tag.part.as_ref() {
+            "head" => read(text.get()).map(Self::Head),
+            "numbers" => read(text.get()).map(Self::Numbers),
+            "bindings" => read(text.get()).map(Self::Bindings),
+            "prices" => read(text.get()).map(Self::Prices),
+            other => {
+                let known = &["head", "numbers", "bindings", "prices"];
+                Err(serde::de::Error::unknown_variant(&other.chars().take(40).collect::<String>(), known))
+            }
+        }
+    }
 }
 
 /// The key of a plan ConfigMap's `data` that holds the part's JSON.

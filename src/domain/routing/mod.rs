@@ -1,3 +1,25 @@
 //! Routing: plan documents, compilation, decision, explanation. Pure.
+//!
+//! The way of a call: [`document`] (text) → [`load`] (every name resolved to an index) → [`plan::Plan`] (an immutable
+//! snapshot) → [`decide::decide`] → [`decision::Decision`]. The SIP worker, the HTTP API and the folder tools all call
+//! the same walk; an explanation is that walk with a [`trace::Trace`] that listens. [`entry`] is the check of one
+//! number before it enters a plan, [`trie`] cuts a namespace's numbers into leaves.
 
+pub mod compile;
+pub mod compiled;
+pub mod decide;
+pub mod decision;
 pub mod document;
+pub mod entry;
+pub mod head;
+pub mod load;
+pub mod network;
+pub mod plan;
+pub mod trace;
+pub mod trie;
+pub mod turns;
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+pub(crate) mod worlds;

@@ -78,5 +78,5 @@ fn every_area_code_has_its_province_and_cities() {
 fn a_damaged_table_is_not_read() {
     assert!(Tables::read(b"").is_none());
     assert!(Tables::read(b"400AREA1\x01\0\0\0\x01\0\0\0").is_none());
-    assert!(Tables::read(&[0; 20_000]).is_none());
+    assert!(Tables::read(b"400AREA2\x01\0\0\0\x01\0\0\0").is_none());
 }

@@ -1,0 +1,69 @@
+# Every target stands alone; `make` lists them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# The Kubernetes minor version the integration tests run on: 1.36 or 1.34.
+KUBE ?= 1.36
+CARGO ?= cargo
+CARGO_DENY_VERSION := 0.20.2
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fourhundred
+CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+.PHONY: help
+help: ## List the targets
+	@echo "usage: make TARGET [KUBE=1.36|1.34]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: test
+test: ## Everything CI runs: lint, unit and integration tests, deny (the first run builds an API server: minutes)
+	@echo "==> 1/5 format and clippy"
+	@$(MAKE) --no-print-directory lint
+	@echo "==> 2/5 unit tests and the documentation's examples"
+	@$(MAKE) --no-print-directory unit
+	@echo "==> 3/5 what the integration tests need: a Kubernetes $(KUBE) API server, etcd, kubectl, SIPp"
+	@tools/sipp >/dev/null
+	@tools/control-plane assets $(KUBE)
+	@echo "==> 4/5 integration tests"
+	@$(MAKE) --no-print-directory integration
+	@echo "==> 5/5 licences, duplicates and sources of dependencies"
+	@$(MAKE) --no-print-directory deny
+
+.PHONY: lint
+lint: ## rustfmt and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- --deny warnings
+
+.PHONY: unit
+unit: ## Tests that need nothing but the compiler
+	$(CARGO) test --locked --no-fail-fast --lib --bins
+	$(CARGO) test --locked --no-fail-fast --doc
+
+.PHONY: integration
+integration: ## Only the integration tests; TESTS=control_plane runs those with this in their name
+	@tools/sipp >/dev/null
+	@assets=$$(tools/control-plane assets $(KUBE)); \
+	KUBEBUILDER_ASSETS=$$assets $(CARGO) test --locked --no-fail-fast --test '*' -- $(TESTS)
+
+.PHONY: assets
+assets: ## Build kube-apiserver, etcd and kubectl into the user's cache and print their folder
+	@tools/control-plane assets $(KUBE)
+
+.PHONY: crds
+crds: ## Write the custom resource definitions again from src/api
+	@mkdir -p crds
+	$(CARGO) run --locked --quiet -- crds >crds/fourhundred.yaml.new
+	@mv crds/fourhundred.yaml.new crds/fourhundred.yaml
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Licences, duplicate crates and sources, by deny.toml (installs a pinned cargo-deny once)
+	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+
+.PHONY: audit
+audit: $(CARGO_DENY) ## Known vulnerabilities in dependencies; fetches the RustSec database, so it needs the network
+	$(CARGO_DENY) --locked check advisories
+
+$(CARGO_DENY):
+	@echo "installing cargo-deny $(CARGO_DENY_VERSION) into $(CACHE): about 2–4 minutes, once" >&2
+	$(CARGO) install --quiet --locked cargo-deny --version $(CARGO_DENY_VERSION) --root $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)

@@ -1,0 +1,108 @@
+//! The head part: a gateway's own settings, as its workers read them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::CallGateway;
+use crate::api::call_gateway::{self as api, RecordFormat};
+use crate::controllers::error::Error;
+use crate::controllers::key::{Key, ObjectMetaExt as _};
+use crate::controllers::plan::shard::{Leaf, ShardKey};
+use crate::controllers::plan::writer;
+use crate::controllers::world::{Find as _, World};
+use crate::domain::digest::Digest;
+use crate::domain::routing::document::{
+    FORMAT, Head, Listener, NumberFormat, OriginalCalled, Part, Protocol, RecordSource, Transport, Trunk,
+};
+
+/// Name of the head's leaf.
+pub const LEAF: &str = "head";
+
+/// The shard that holds a gateway's head.
+pub fn shard(gateway: &Key) -> ShardKey {
+    ShardKey { gateway: gateway.clone(), namespace: String::new() }
+}
+
+/// Writes the head of an accepted gateway; one that is refused keeps the head it has, one that is gone loses it.
+pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
+    let shard = shard(gateway);
+    let Some(object) = world.stores.gateways.find_key(gateway).filter(|object| !object.is_terminating()) else {
+        world.sink.delete_part(&gateway.namespace, &shard.part_name(LEAF)).await?;
+        world.plan().note_deleted(&shard, LEAF);
+        return Ok(());
+    };
+    if super::check(&object, world).is_err() {
+        return Ok(());
+    }
+    let Ok(text) = serde_json::to_string(&Part::Head(build(gateway, &object))) else { return Ok(()) };
+    let leaf = Leaf { part: shard.part(LEAF, text), entries: BTreeMap::new() };
+    writer::put(world, &shard, LEAF, &leaf).await?;
+    world.hub.gateways.wake(gateway);
+    Ok(())
+}
+
+/// The head of a gateway. Pure.
+pub fn build(key: &Key, gateway: &CallGateway) -> Head {
+    let spec = &gateway.spec;
+    // The UID makes the key the gateway's own; hashing it keeps the UID itself out of To-tags.
+    let digest = Digest::of(format!("to-tag\0{}", gateway.uid_text()).as_bytes());
+    let to_tag_key = digest.as_bytes().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    Head {
+        format: FORMAT,
+        gateway: key.to_string(),
+        to_tag_key,
+        trunk: trunk(&spec.trunk),
+        original_called: match spec.original_called() {
+            api::OriginalCalled::None => OriginalCalled::None,
+            api::OriginalCalled::Diversion => OriginalCalled::Diversion,
+            api::OriginalCalled::HistoryInfo => OriginalCalled::HistoryInfo,
+        },
+        announcements: spec.announcements.iter().map(|a| (a.name.clone(), a.uri.clone())).collect(),
+        listeners: spec.listeners.iter().map(listener).collect(),
+        record_sources: spec.call_records.iter().flat_map(|records| &records.sources).map(source).collect(),
+    }
+}
+
+fn trunk(trunk: &api::Trunk) -> Trunk {
+    Trunk {
+        host: trunk.host.clone(),
+        port: u16::try_from(trunk.port()).unwrap_or(5060),
+        transport: match trunk.transport() {
+            api::Transport::Udp => Transport::Udp,
+            api::Transport::Tcp => Transport::Tcp,
+        },
+        number_format: match trunk.number_format() {
+            api::NumberFormat::National => NumberFormat::National,
+            api::NumberFormat::E164 => NumberFormat::E164,
+        },
+    }
+}
+
+fn listener(listener: &api::Listener) -> Listener {
+    Listener {
+        name: listener.name.clone(),
+        protocol: match listener.protocol {
+            api::Protocol::Udp => Protocol::Udp,
+            api::Protocol::Tcp => Protocol::Tcp,
+            api::Protocol::Http => Protocol::Http,
+        },
+        port: u16::try_from(listener.port).unwrap_or(0),
+        peers: listener.peers.clone(),
+        force_rport: listener.force_rport(),
+    }
+}
+
+fn source(source: &api::RecordSource) -> RecordSource {
+    RecordSource {
+        name: source.name.clone(),
+        format: match source.format.unwrap_or(RecordFormat::Neutral) {
+            RecordFormat::Neutral => "Neutral",
+            RecordFormat::FreeSwitchJson => "FreeSwitchJson",
+            RecordFormat::KamailioAcc => "KamailioAcc",
+            RecordFormat::AsteriskCsv => "AsteriskCsv",
+        }
+        .to_owned(),
+        time_zone: source.time_zone.clone(),
+        number_field: source.number_field.clone(),
+    }
+}

@@ -1,0 +1,120 @@
+//! Takes the claim and hands the number's share of the plan to the book: the step with side effects.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::build;
+use super::dereference::Refs;
+use super::validate::{Standing, Verdict, Wish};
+use crate::api::{FourHundredNumber, NumberClaim};
+use crate::controllers::claim::{self, Held};
+use crate::controllers::error::Error;
+use crate::controllers::findings::Finding;
+use crate::controllers::key::Key;
+use crate::controllers::plan::book::{Intent, Progress};
+use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
+use crate::controllers::tariff;
+use crate::controllers::tenant::Membership;
+use crate::controllers::world::World;
+use crate::domain::numbering::FourHundred;
+
+/// What was done: status can only be made of this.
+#[derive(Debug)]
+pub struct Applied {
+    pub accepted: Result<(), Finding>,
+    pub claim: Option<NumberClaim>,
+    /// How far the entry that serves the present spec has come; `None` where the present spec is not served.
+    pub progress: Option<Progress>,
+}
+
+/// Claims and plans.
+pub async fn apply(
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    world: &World,
+) -> Result<Applied, Error> {
+    let key = Key::of(number);
+    let (accepted, claim) = take_claim(&key, number, refs, verdict, world).await?;
+    let intent = match (&accepted, &claim) {
+        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world),
+        (Err(_), Some(claim)) if !matches!(verdict.standing, Standing::Withdraw) => keep(claim),
+        _ => Intent::Withdraw,
+    };
+    let serves_present_spec = matches!(intent, Intent::Serve(_));
+    let shard = ShardKey { gateway: refs.gateway_key.clone(), namespace: key.namespace.clone() };
+    let dirty = world.plan().want(&key, shard, intent);
+    world.mark_shards(dirty);
+    let planned = claim.as_ref().and_then(claim::number_of).filter(|_| serves_present_spec);
+    let progress = planned.map(|planned| world.plan().progress(&key, planned));
+    Ok(Applied { accepted, claim, progress })
+}
+
+/// The claim in hand, or why there is none. A number whose spec is refused takes no new claim and keeps the one it has.
+async fn take_claim(
+    key: &Key,
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    world: &World,
+) -> Result<(Result<(), Finding>, Option<NumberClaim>), Error> {
+    let own = || refs.own_claim.as_deref().cloned();
+    if verdict.accepted.is_err() || own().is_some() {
+        return Ok((verdict.accepted.clone(), own()));
+    }
+    let Membership::Of(tenant) = &refs.membership else { return Ok((verdict.accepted.clone(), None)) };
+    let wanted = match &verdict.wish {
+        Some(Wish::Number(wanted)) => *wanted,
+        Some(Wish::Choose) => match chosen(key, number, refs, world) {
+            Ok(wanted) => wanted,
+            Err(finding) => return Ok((Err(finding), None)),
+        },
+        None => return Ok((verdict.accepted.clone(), None)),
+    };
+    match claim::hold(world, key, &tenant.name_any(), wanted, refs.pool.as_deref()).await? {
+        Held::Yes(claim) => {
+            world.note_claimed(wanted);
+            Ok((Ok(()), Some(*claim)))
+        }
+        Held::No(finding) => Ok((Err(finding), None)),
+    }
+}
+
+fn chosen(key: &Key, number: &FourHundredNumber, refs: &Refs, world: &World) -> Result<FourHundred, Finding> {
+    let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
+    match &refs.pool {
+        Some(pool) => claim::choose(world, key, pool, pattern),
+        None => Err(Finding::new(crate::api::reasons::POOL_NOT_FOUND, "the pool to choose from is gone")),
+    }
+}
+
+fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &NumberClaim, world: &World) -> Intent {
+    match &verdict.standing {
+        Standing::Withdraw => Intent::Withdraw,
+        Standing::Keep => keep(claim),
+        Standing::Serve(validated) => {
+            let asked = claim.number();
+            let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
+            let mut entry = validated.entry.clone();
+            entry.number = asked.to_owned();
+            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
+            let binding = refs
+                .tariff
+                .as_deref()
+                .and_then(|tariff| tariff::price_book(tariff).ok())
+                .map(|book| build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string()));
+            let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
+            let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));
+            match PlannedNumber::new(value, &entry, schedule, calendar, binding) {
+                Ok(planned) => Intent::Serve(Arc::new(planned)),
+                Err(_) => keep(claim),
+            }
+        }
+    }
+}
+
+fn keep(claim: &NumberClaim) -> Intent {
+    claim::number_of(claim).map_or(Intent::Withdraw, Intent::Keep)
+}

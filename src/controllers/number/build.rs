@@ -1,0 +1,158 @@
+//! A number's spec as a plan entry and a binding. Pure and byte-stable.
+
+use jiff::Timestamp;
+
+use crate::api::FourHundredNumber;
+use crate::api::four_hundred_number::{self as number, FourHundredNumberSpec};
+use crate::api::routing_target as target;
+use crate::domain::numbering::Destination;
+use crate::domain::routing::document::{
+    Anonymous, BindingEntry, DestinationEntry, Exhausted, GroupEntry, MemberEntry, NumberEntry, NumberState, Release,
+    RuleEntry, Screening, Strategy, Target, When,
+};
+
+/// The entry for `asked` (ten digits), or one sentence for each thing in the spec that cannot be compiled.
+pub fn entry(object: &FourHundredNumber, asked: &str, schedule: Option<String>) -> Result<NumberEntry, Vec<String>> {
+    let spec = &object.spec;
+    let mut wrong = Vec::new();
+    let destinations = spec
+        .destinations
+        .iter()
+        .filter_map(|destination| match Destination::parse(&destination.number) {
+            Ok(parsed) => Some(DestinationEntry {
+                name: destination.name.clone(),
+                number: parsed.number().as_str().to_owned(),
+                ring_seconds: destination.ring_seconds.and_then(|seconds| u16::try_from(seconds).ok()),
+            }),
+            Err(error) => {
+                wrong.push(format!("destinations[{}].number: {error}", destination.name));
+                None
+            }
+        })
+        .collect();
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    Ok(NumberEntry {
+        number: asked.to_owned(),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        state: match spec.state() {
+            number::NumberState::Active => NumberState::Active,
+            number::NumberState::Paused => NumberState::Paused,
+        },
+        schedule,
+        destinations,
+        groups: spec.groups.iter().map(group).collect(),
+        screening: spec.screening.as_ref().map(screening).unwrap_or_default(),
+        rules: spec.rules.iter().map(rule).collect(),
+        when_exceeded: spec
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.when_exceeded.as_ref())
+            .map(|exceeded| exceeded.announcement.clone()),
+        when_exhausted: spec.when_exhausted.as_ref().map(exhausted),
+    })
+}
+
+/// What billing must know of the number.
+pub fn binding(
+    object: &FourHundredNumber,
+    asked: &str,
+    tenant: &str,
+    since: Timestamp,
+    price_book: String,
+) -> BindingEntry {
+    let spec = &object.spec;
+    let mut functions: Vec<String> = spec.functions.iter().map(|function| format!("{function:?}")).collect();
+    functions.sort();
+    BindingEntry {
+        number: asked.to_owned(),
+        object: crate::controllers::key::Key::of(object).to_string(),
+        tenant: tenant.to_owned(),
+        since,
+        tariff: spec.tariff_ref.name.clone(),
+        price_book,
+        package: spec.package.clone(),
+        functions,
+        calls_per_month: spec
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.calls_per_month)
+            .and_then(|calls| u32::try_from(calls).ok()),
+    }
+}
+
+/// Names of the announcements that a number may play.
+pub fn announcements(spec: &FourHundredNumberSpec) -> Vec<String> {
+    let of_rules = spec.rules.iter().filter_map(|rule| match &rule.to {
+        target::Target::Announcement(name) => Some(name.clone()),
+        _ => None,
+    });
+    let exhausted = spec.when_exhausted.iter().filter_map(|exhausted| match exhausted {
+        target::Exhausted::Announcement(name) => Some(name.clone()),
+        target::Exhausted::Release(_) => None,
+    });
+    let exceeded =
+        spec.limits.iter().filter_map(|limits| limits.when_exceeded.as_ref()).map(|e| e.announcement.clone());
+    of_rules.chain(exhausted).chain(exceeded).collect()
+}
+
+fn group(group: &number::Group) -> GroupEntry {
+    GroupEntry {
+        name: group.name.clone(),
+        strategy: match group.strategy {
+            number::Strategy::InOrder => Strategy::InOrder,
+            number::Strategy::RoundRobin => Strategy::RoundRobin,
+            number::Strategy::Random => Strategy::Random,
+            number::Strategy::Percentage => Strategy::Percentage,
+        },
+        members: group
+            .members
+            .iter()
+            .map(|member| MemberEntry {
+                destination: member.destination.clone(),
+                percent: member.percent.and_then(|percent| u8::try_from(percent).ok()),
+            })
+            .collect(),
+        overflow: group.overflow.iter().map(|member| member.destination.clone()).collect(),
+    }
+}
+
+fn screening(screening: &number::Screening) -> Screening {
+    Screening {
+        deny_callers: screening.deny_callers.clone(),
+        deny_areas: screening.deny_areas.clone(),
+        only_areas: screening.only_areas.clone(),
+        anonymous: match screening.anonymous() {
+            number::Anonymous::Accept => Anonymous::Accept,
+            number::Anonymous::Deny => Anonymous::Deny,
+        },
+    }
+}
+
+fn rule(rule: &number::Rule) -> RuleEntry {
+    RuleEntry {
+        name: rule.name.clone(),
+        when: rule.when.as_ref().map(|when| When {
+            periods: when.periods.clone(),
+            callers: when.callers.clone(),
+            caller_areas: when.caller_areas.clone(),
+        }),
+        to: match &rule.to {
+            target::Target::Destination(name) => Target::Destination(name.clone()),
+            target::Target::Group(name) => Target::Group(name.clone()),
+            target::Target::Announcement(name) => Target::Announcement(name.clone()),
+        },
+    }
+}
+
+fn exhausted(exhausted: &target::Exhausted) -> Exhausted {
+    match exhausted {
+        target::Exhausted::Announcement(name) => Exhausted::Announcement(name.clone()),
+        target::Exhausted::Release(release) => Exhausted::Release(match release {
+            target::Release::Busy => Release::Busy,
+            target::Release::NoAnswer => Release::NoAnswer,
+            target::Release::Unavailable => Release::Unavailable,
+        }),
+    }
+}

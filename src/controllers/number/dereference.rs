@@ -1,0 +1,78 @@
+//! What a number refers to, read from the caches only.
+
+use std::sync::Arc;
+
+use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
+use crate::controllers::gateway::admission::{self, Admission};
+use crate::controllers::key::Key;
+use crate::controllers::tenant::{self, Membership, Verification};
+use crate::controllers::world::{Find as _, World};
+use crate::controllers::{claim, pool};
+use crate::domain::numbering::FourHundred;
+
+/// The references of one number.
+#[derive(Debug)]
+pub struct Refs {
+    pub gateway_key: Key,
+    pub gateway: Option<Arc<CallGateway>>,
+    pub admission: Admission,
+    pub membership: Membership,
+    /// Of the tenant, where there is one.
+    pub verification: Verification,
+    pub tariff: Option<Arc<Tariff>>,
+    pub schedule: Option<Arc<RoutingSchedule>>,
+    pub calendar: Option<Arc<HolidayCalendar>>,
+    /// The pool that covers the number, or the one it is to be chosen from.
+    pub pool: Option<Arc<NumberPool>>,
+    /// The claim whose holder is this object; the oldest where there are two.
+    pub own_claim: Option<Arc<NumberClaim>>,
+    /// Numbers that the tenant holds and lets cool.
+    pub tenant_claims: crate::controllers::references::ClaimCount,
+}
+
+/// Reads them.
+pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
+    let key = Key::of(number);
+    let stores = &world.stores;
+    let spec = &number.spec;
+    let gateway_namespace = spec.gateway_ref.namespace.clone().unwrap_or_else(|| key.namespace.clone());
+    let gateway_key = Key::new(gateway_namespace, &spec.gateway_ref.name);
+    let gateway = stores.gateways.find_key(&gateway_key);
+    let admission = admission::of(world, &gateway_key, gateway.as_deref(), &key.namespace);
+    let membership = tenant::of_namespace(world, &key.namespace);
+    let verification = match &membership {
+        Membership::Of(tenant) => tenant::verification(world, tenant),
+        _ => Verification::Pending,
+    };
+    let schedule =
+        spec.schedule_ref.as_ref().and_then(|named| stores.schedules.find_key(&Key::new(&key.namespace, &named.name)));
+    let calendar = schedule
+        .as_ref()
+        .and_then(|schedule| schedule.spec.calendar_ref.as_ref())
+        .and_then(|named| stores.calendars.find_name(&named.name));
+    let asked = spec.number.as_deref().and_then(|text| text.parse::<FourHundred>().ok());
+    let pool = match (&spec.choose, asked) {
+        (Some(choose), _) => stores.pools.find_name(&choose.pool_ref.name),
+        (None, Some(number)) => pool::covering(world, number),
+        (None, None) => None,
+    };
+    let tenant_claims = match &membership {
+        Membership::Of(tenant) => {
+            world.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
+        }
+        _ => Default::default(),
+    };
+    Refs {
+        own_claim: claim::held_by(world, &key),
+        tariff: stores.tariffs.find_name(&spec.tariff_ref.name),
+        gateway_key,
+        gateway,
+        admission,
+        membership,
+        verification,
+        schedule,
+        calendar,
+        pool,
+        tenant_claims,
+    }
+}

@@ -1,0 +1,230 @@
+//! RoutingOverrides: until an instant, a number's calls go elsewhere. Routers check the instants themselves; this loop
+//! puts overrides into the plan, tells who is superseded, and takes them out when they have ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+use super::claim;
+use super::error::Error;
+use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::key::{Key, ObjectMetaExt as _};
+use super::plan::book;
+use super::plan::shard::PlannedNumber;
+use super::sink::Manager;
+use super::world::{Find as _, World};
+use crate::api::conditions::{self as types, Holds};
+use crate::api::reasons as reason;
+use crate::api::routing_override::{OverrideState, RoutingOverrideStatus};
+use crate::api::routing_target::OverrideTarget;
+use crate::api::{FourHundredNumber, RoutingOverride};
+use crate::domain::numbering::{Destination, FourHundred};
+use crate::domain::routing::document::{OverrideEntry, Target};
+
+/// How long a first status waits for routers.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// When an override holds: from its `from`, else its creation, until its `until`.
+fn times(object: &RoutingOverride) -> Result<(Timestamp, Timestamp), Finding> {
+    let instant = |field: &str, text: &str| {
+        text.parse::<Timestamp>().map_err(|_| {
+            Finding::new(
+                reason::INVALID,
+                format!("{field}: {text} is no instant, write it as 2026-11-23T20:00:00+08:00"),
+            )
+        })
+    };
+    let until = instant("until", &object.spec.until)?;
+    let from = match &object.spec.from {
+        Some(from) => instant("from", from)?,
+        None => object.creation_timestamp().map_or(Timestamp::MIN, |created| created.0),
+    };
+    if from < until { Ok((from, until)) } else { refuse(reason::INVALID, "until lies before from: swap them") }
+}
+
+fn target(object: &RoutingOverride, number: &FourHundredNumber) -> Result<Target, Finding> {
+    let known = |listed: bool, field: &str, name: &str| {
+        if listed {
+            return Ok(());
+        }
+        refuse(reason::TARGET_NOT_FOUND, format!("to.{field}: {} has no {field} {name}", number.name_any()))
+    };
+    let spec = &number.spec;
+    match &object.spec.to {
+        OverrideTarget::Destination(name) => {
+            known(spec.destinations.iter().any(|destination| destination.name == *name), "destination", name)?;
+            Ok(Target::Destination(name.clone()))
+        }
+        OverrideTarget::Group(name) => {
+            known(spec.groups.iter().any(|group| group.name == *name), "group", name)?;
+            Ok(Target::Group(name.clone()))
+        }
+        OverrideTarget::Announcement(name) => Ok(Target::Announcement(name.clone())),
+        OverrideTarget::Number(text) => match Destination::parse(text) {
+            Ok(destination) => Ok(Target::Number(destination.number().as_str().to_owned())),
+            Err(error) => refuse(reason::INVALID, format!("to.number: {error}")),
+        },
+    }
+}
+
+/// The overrides of a namespace's numbers that have not ended, in the order in which a router asks them: for each number
+/// the latest beginning first, then by name.
+pub fn entries(
+    world: &World,
+    namespace: &str,
+    numbers: &BTreeMap<FourHundred, Arc<PlannedNumber>>,
+) -> Vec<OverrideEntry> {
+    let now = world.clock.now();
+    let mut entries: Vec<OverrideEntry> = world
+        .stores
+        .overrides
+        .state()
+        .iter()
+        .filter(|object| object.namespace().as_deref() == Some(namespace) && !object.is_terminating())
+        .filter_map(|object| entry(world, object, namespace))
+        .filter(|entry| entry.until > now)
+        .filter(|entry| entry.number.parse().is_ok_and(|number: FourHundred| numbers.contains_key(&number)))
+        .collect();
+    entries.sort_by(|one, other| (&one.number, other.from, &one.name).cmp(&(&other.number, one.from, &other.name)));
+    entries
+}
+
+fn entry(world: &World, object: &RoutingOverride, namespace: &str) -> Option<OverrideEntry> {
+    let key = Key::new(namespace, &object.spec.number_ref.name);
+    let number = world.stores.numbers.find_key(&key)?;
+    let claim = claim::held_by(world, &key)?;
+    let (from, until) = times(object).ok()?;
+    let to = target(object, &number).ok()?;
+    Some(OverrideEntry { number: claim.number().to_owned(), name: object.name_any(), from, until, to })
+}
+
+/// Brings an override's status up to date, and its number's part of the plan.
+pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Result<Action, Error> {
+    let now = world.clock.now();
+    let own = Key::of(&*object);
+    let key = Key::new(&own.namespace, &object.spec.number_ref.name);
+    let number = world.stores.numbers.find_key(&key);
+    let times = times(&object);
+    let resolved = match &number {
+        Some(_) => Ok(()),
+        None => {
+            refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {} in this namespace", key.name))
+        }
+    };
+    let accepted = times.clone().and_then(|_| match &number {
+        Some(number) => target(&object, number).map(drop),
+        None => Ok(()),
+    });
+    let state = state(&object, &times, &world, &key, now);
+    mark(&world, &key);
+    let programmed = programmed(&world, &key, &object, &accepted, &resolved);
+    if programmed == Some(false)
+        && let Some(left) = world.grace_left(&*object, GRACE)
+    {
+        return Ok(Action::requeue(left.min(Duration::from_millis(250))));
+    }
+    let old = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let mut set = ConditionSet::new(old, object.generation(), now);
+    set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
+    set.set_result(types::RESOLVED_REFS, reason::RESOLVED_REFS, &resolved);
+    let live = live(state, programmed);
+    set.set_result(types::PROGRAMMED, reason::PROGRAMMED, &live);
+    let ready = accepted.clone().and(resolved).and(superseded(state)).and(live);
+    match (&ready, state) {
+        (_, Some(OverrideState::Expired)) if accepted.is_ok() => {
+            set.set(types::READY, Holds::True, reason::EXPIRED, "the override has ended and may be deleted");
+        }
+        _ => {
+            set.set_result(types::READY, reason::READY, &ready);
+        }
+    }
+    if let Err(finding) = &accepted {
+        set.set_progress(&Progress::Stalled(finding.clone()));
+    }
+    let status = RoutingOverrideStatus { observed_generation: object.generation(), state, conditions: set.finish() };
+    world.published.publish(&world, &*object, Manager::Operator, &status).await?;
+    if programmed == Some(false) {
+        return Ok(Action::requeue(Duration::from_secs(1)));
+    }
+    let next = times.ok().and_then(|(from, until)| [from, until].into_iter().find(|at| *at > now));
+    Ok(next.map_or(Action::await_change(), |at| Action::requeue(world.until(at) + Duration::from_millis(5))))
+}
+
+fn state(
+    object: &RoutingOverride,
+    times: &Result<(Timestamp, Timestamp), Finding>,
+    world: &World,
+    number: &Key,
+    now: Timestamp,
+) -> Option<OverrideState> {
+    let (from, until) = times.as_ref().ok()?;
+    if *until <= now {
+        return Some(OverrideState::Expired);
+    }
+    if *from > now {
+        return Some(OverrideState::Pending);
+    }
+    let rivals = world.references().overridden.of(number);
+    let beaten = rivals
+        .iter()
+        .filter(|key| key.name != object.name_any())
+        .filter_map(|key| world.stores.overrides.find_key(key))
+        .filter_map(|rival| self::times(&rival).ok().map(|(from, until)| (from, until, rival.name_any())))
+        .filter(|(rival_from, rival_until, _)| *rival_from <= now && now < *rival_until)
+        .any(|(rival_from, _, name)| {
+            (rival_from, std::cmp::Reverse(&name)) > (*from, std::cmp::Reverse(&object.name_any()))
+        });
+    Some(if beaten { OverrideState::Superseded } else { OverrideState::Active })
+}
+
+fn superseded(state: Option<OverrideState>) -> Result<(), Finding> {
+    match state {
+        Some(OverrideState::Superseded) => refuse(
+            reason::OVERRIDE_SUPERSEDED,
+            "another override of this number with a later beginning holds: delete that one, or this",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn live(state: Option<OverrideState>, programmed: Option<bool>) -> Result<(), Finding> {
+    match (state, programmed) {
+        (Some(OverrideState::Expired), _) => refuse(reason::EXPIRED, "the override has ended"),
+        (_, Some(true)) => Ok(()),
+        (_, Some(false)) => refuse(reason::AWAITING_ROUTERS, "routers have not all loaded this override yet"),
+        (_, None) => refuse(reason::NOT_ACCEPTED, "no router serves this override: see Accepted and ResolvedRefs"),
+    }
+}
+
+/// Whether every ready router has read the leaf that holds the override; `None` where it has no place in a plan.
+fn programmed(
+    world: &World,
+    number: &Key,
+    object: &RoutingOverride,
+    accepted: &Result<(), Finding>,
+    resolved: &Result<(), Finding>,
+) -> Option<bool> {
+    if accepted.is_err() || resolved.is_err() || times(object).is_ok_and(|(_, until)| until <= world.clock.now()) {
+        return None;
+    }
+    claim::held_by(world, number)?;
+    let shard = world.plan().shard_of(number).cloned()?;
+    let plan = world.plan();
+    let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
+    let current = world.dirty_shards.is_idle();
+    Some(current && !leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
+}
+
+fn mark(world: &World, number: &Key) {
+    let shard = world.plan().shard_of(number).cloned();
+    world.mark_shards(shard);
+}
+
+/// What an override's number says of its progress, for messages.
+pub fn progress_of(world: &World, number: &Key, value: FourHundred) -> book::Progress {
+    world.plan().progress(number, value)
+}

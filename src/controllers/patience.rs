@@ -1,0 +1,71 @@
+//! Small memories with a time in them: how long a first status still waits, when counts were last written, which numbers
+//! were just claimed and are not in the cache yet. Bounded: each forgets what is old.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::driver::Kind;
+use super::key::{Key, ObjectMetaExt as _};
+use super::world::World;
+use crate::domain::numbering::FourHundred;
+
+/// A claim's own watch event comes well within this.
+const CACHE_LAG: Duration = Duration::from_secs(30);
+/// Beyond so many entries a memory is swept of old ones.
+const MANY: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub struct Patience {
+    /// uid → generation and when it was first met.
+    first_met: Mutex<HashMap<String, (i64, Instant)>>,
+    counts: Mutex<HashMap<(&'static str, Key), Instant>>,
+    claimed: Mutex<HashMap<FourHundred, Instant>>,
+}
+
+impl World {
+    /// What is left of `grace` since this generation of `object` was first met; `None` when it is over.
+    pub fn grace_left<K: Kind>(&self, object: &K, grace: Duration) -> Option<Duration> {
+        let mut met = lock(&self.patience.first_met);
+        if met.len() > MANY {
+            met.retain(|_, (_, at)| at.elapsed() < grace * 2);
+        }
+        let now = Instant::now();
+        let entry = met.entry(object.uid_text().to_owned()).or_insert((object.generation(), now));
+        if entry.0 != object.generation() {
+            *entry = (object.generation(), now);
+        }
+        grace.checked_sub(entry.1.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    /// How long counts of this object still wait, if they were written less than `floor` ago.
+    pub fn counts_may_wait(&self, kind: &'static str, key: &Key, floor: Duration) -> Option<Duration> {
+        let at = lock(&self.patience.counts).get(&(kind, key.clone())).copied()?;
+        floor.checked_sub(at.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    /// Counts of this object were just written.
+    pub fn counts_written(&self, kind: &'static str, key: &Key) {
+        let mut counts = lock(&self.patience.counts);
+        if counts.len() > MANY {
+            counts.retain(|_, at| at.elapsed() < CACHE_LAG);
+        }
+        counts.insert((kind, key.clone()), Instant::now());
+    }
+
+    /// `number` was just claimed; the cache may not show it yet.
+    pub fn note_claimed(&self, number: FourHundred) {
+        let mut claimed = lock(&self.patience.claimed);
+        claimed.retain(|_, at| at.elapsed() < CACHE_LAG);
+        claimed.insert(number, Instant::now());
+    }
+
+    /// Whether `number` was claimed a moment ago.
+    pub fn was_just_claimed(&self, number: FourHundred) -> bool {
+        lock(&self.patience.claimed).get(&number).is_some_and(|at| at.elapsed() < CACHE_LAG)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

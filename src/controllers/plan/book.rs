@@ -1,0 +1,313 @@
+//! What the operator wants routers to serve, what it has written, and what is live. In memory; all of it can be derived
+//! again from the custom resources and the plan parts themselves.
+//!
+//! A shard (gateway × tenant namespace) is rendered only when every number of it has a verdict, so that a starting
+//! operator never writes a plan with holes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::acks::Acknowledgements;
+use super::shard::{Leaf, PlannedNumber, ShardKey};
+use crate::controllers::key::Key;
+use crate::domain::digest::Digest;
+use crate::domain::numbering::FourHundred;
+
+/// How many written versions of a leaf are remembered, to recognise a router that is a little behind.
+const REMEMBERED: usize = 64;
+
+/// What a reconcile wants of the plan for its number.
+#[derive(Debug, Clone)]
+pub enum Intent {
+    /// Serve this.
+    Serve(Arc<PlannedNumber>),
+    /// Go on with what was served before, if anything was.
+    Keep(FourHundred),
+    /// Serve nothing.
+    Withdraw,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    shard: ShardKey,
+    intent: Intent,
+}
+
+/// One leaf's life: the digests written, oldest first, and since which of them each number's entry stands in it.
+#[derive(Debug, Default)]
+struct LeafLife {
+    versions: Vec<Digest>,
+    /// Index of the oldest remembered version, so that positions stay comparable when old ones are forgotten.
+    forgotten: usize,
+    entries: BTreeMap<FourHundred, (Digest, usize)>,
+    resource_version: String,
+}
+
+impl LeafLife {
+    fn write(&mut self, leaf: &Leaf, resource_version: String) {
+        if self.versions.last() != Some(&leaf.part.digest) {
+            self.versions.push(leaf.part.digest);
+            if self.versions.len() > REMEMBERED {
+                self.versions.remove(0);
+                self.forgotten += 1;
+            }
+        }
+        let now = self.forgotten + self.versions.len() - 1;
+        let mut entries = BTreeMap::new();
+        for (number, digest) in &leaf.entries {
+            let since = match self.entries.get(number) {
+                Some((known, since)) if known == digest => *since,
+                _ => now,
+            };
+            entries.insert(*number, (*digest, since));
+        }
+        self.entries = entries;
+        self.resource_version = resource_version;
+    }
+
+    fn position(&self, digest: Digest) -> Option<usize> {
+        self.versions.iter().rposition(|known| *known == digest).map(|at| at + self.forgotten)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    leaves: BTreeMap<String, LeafLife>,
+    /// Entries last rendered, and those found in parts written before this process.
+    last: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    loaded: bool,
+}
+
+/// How far a number's present entry has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Every ready router serves it.
+    Live,
+    /// Written or about to be; some ready router has not said so yet.
+    Waiting,
+    /// No router of the gateway is ready.
+    NoReadyRouter,
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct PlanBook {
+    wanted: HashMap<Key, Wanted>,
+    members: HashMap<ShardKey, BTreeSet<Key>>,
+    shards: HashMap<ShardKey, Shard>,
+    /// Part name (within a gateway's namespace) → shard and leaf, for acknowledgements and foreign edits.
+    parts: HashMap<(String, String), (ShardKey, String)>,
+    ever_planned: HashSet<FourHundred>,
+    /// Numbers (objects) that wait for an acknowledgement.
+    waiting: HashMap<ShardKey, BTreeSet<Key>>,
+    /// What routers say.
+    pub acks: Acknowledgements,
+}
+
+impl PlanBook {
+    /// Notes what `object` wants. Returns the shards to render anew.
+    pub fn want(&mut self, object: &Key, shard: ShardKey, intent: Intent) -> Vec<ShardKey> {
+        let same = self.wanted.get(object).is_some_and(|known| known.shard == shard && alike(&known.intent, &intent));
+        let moved = self.wanted.get(object).map(|known| known.shard.clone()).filter(|known| *known != shard);
+        if same {
+            return Vec::new();
+        }
+        let mut dirty = vec![shard.clone()];
+        if let Some(old) = moved {
+            self.leave(object, &old);
+            dirty.push(old);
+        }
+        self.members.entry(shard.clone()).or_default().insert(object.clone());
+        self.wanted.insert(object.clone(), Wanted { shard, intent });
+        dirty
+    }
+
+    /// `object` is no more. Returns the shard to render anew.
+    pub fn forget(&mut self, object: &Key) -> Option<ShardKey> {
+        let wanted = self.wanted.remove(object)?;
+        self.leave(object, &wanted.shard);
+        Some(wanted.shard)
+    }
+
+    fn leave(&mut self, object: &Key, shard: &ShardKey) {
+        if let Some(members) = self.members.get_mut(shard) {
+            members.remove(object);
+        }
+        if let Some(waiting) = self.waiting.get_mut(shard) {
+            waiting.remove(object);
+        }
+    }
+
+    /// The shard that `object` is in.
+    pub fn shard_of(&self, object: &Key) -> Option<&ShardKey> {
+        self.wanted.get(object).map(|wanted| &wanted.shard)
+    }
+
+    /// All shards of `gateway`.
+    pub fn shards_of(&self, gateway: &Key) -> Vec<ShardKey> {
+        self.members.keys().filter(|shard| shard.gateway == *gateway).cloned().collect()
+    }
+
+    /// Whether every one of `expected` has a verdict that puts it into `shard` or elsewhere.
+    pub fn has_verdicts(&self, expected: &[Key]) -> bool {
+        expected.iter().all(|object| self.wanted.contains_key(object))
+    }
+
+    /// Whether some number of the shard wants its previous entry and the parts written before are not read yet.
+    pub fn needs_previous(&self, shard: &ShardKey) -> bool {
+        let loaded = self.shards.get(shard).is_some_and(|known| known.loaded);
+        !loaded && self.intents(shard).any(|intent| matches!(intent, Intent::Keep(_)))
+    }
+
+    /// The entries of parts written before this process.
+    pub fn load_previous(&mut self, shard: &ShardKey, entries: BTreeMap<FourHundred, Arc<PlannedNumber>>) {
+        let known = self.shards.entry(shard.clone()).or_default();
+        known.loaded = true;
+        self.ever_planned.extend(entries.keys());
+        for (number, entry) in entries {
+            known.last.entry(number).or_insert(entry);
+        }
+    }
+
+    /// What the shard's leaves are to hold now.
+    pub fn content(&mut self, shard: &ShardKey) -> BTreeMap<FourHundred, Arc<PlannedNumber>> {
+        let nothing = BTreeMap::new();
+        let last = self.shards.get(shard).map_or(&nothing, |known| &known.last);
+        let content: BTreeMap<FourHundred, Arc<PlannedNumber>> = self
+            .intents(shard)
+            .filter_map(|intent| match intent {
+                Intent::Serve(planned) => Some((planned.number, planned.clone())),
+                Intent::Keep(number) => last.get(number).map(|planned| (*number, planned.clone())),
+                Intent::Withdraw => None,
+            })
+            .collect();
+        self.ever_planned.extend(content.keys());
+        self.shards.entry(shard.clone()).or_default().last.clone_from(&content);
+        content
+    }
+
+    fn intents<'a>(&'a self, shard: &ShardKey) -> impl Iterator<Item = &'a Intent> {
+        self.members
+            .get(shard)
+            .into_iter()
+            .flatten()
+            .filter_map(|object| self.wanted.get(object))
+            .map(|wanted| &wanted.intent)
+    }
+
+    /// The digest of `leaf` as last written by this process.
+    pub fn written(&self, shard: &ShardKey, leaf: &str) -> Option<Digest> {
+        self.shards.get(shard)?.leaves.get(leaf)?.versions.last().copied()
+    }
+
+    /// The resourceVersion of `leaf`'s object after our last write.
+    pub fn resource_version(&self, namespace: &str, name: &str) -> Option<&str> {
+        let (shard, leaf) = self.parts.get(&(namespace.to_owned(), name.to_owned()))?;
+        Some(&self.shards.get(shard)?.leaves.get(leaf)?.resource_version)
+    }
+
+    /// The leaves this process has written and not deleted.
+    pub fn leaves(&self, shard: &ShardKey) -> Vec<String> {
+        self.shards.get(shard).map(|known| known.leaves.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// `leaf` stands at the API server (or in the data directory) as given.
+    pub fn note_written(&mut self, shard: &ShardKey, leaf_name: &str, leaf: &Leaf, resource_version: String) {
+        let place = (leaf.part.namespace.clone(), leaf.part.name.clone());
+        self.parts.insert(place, (shard.clone(), leaf_name.to_owned()));
+        let known = self.shards.entry(shard.clone()).or_default();
+        known.leaves.entry(leaf_name.to_owned()).or_default().write(leaf, resource_version);
+    }
+
+    /// `leaf` is deleted.
+    pub fn note_deleted(&mut self, shard: &ShardKey, leaf_name: &str) {
+        self.parts.remove(&(shard.gateway.namespace.clone(), shard.part_name(leaf_name)));
+        if let Some(known) = self.shards.get_mut(shard) {
+            known.leaves.remove(leaf_name);
+        }
+    }
+
+    /// The shard and leaf that the part `name` is.
+    pub fn part(&self, namespace: &str, name: &str) -> Option<&(ShardKey, String)> {
+        self.parts.get(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// How far the present entry of `object` (number `number`) has come; notes that it waits if it does.
+    pub fn progress(&mut self, object: &Key, number: FourHundred) -> Progress {
+        let Some(wanted) = self.wanted.get(object) else { return Progress::Waiting };
+        let shard = wanted.shard.clone();
+        let entry = match &wanted.intent {
+            Intent::Serve(planned) => Some(planned.digest),
+            Intent::Keep(number) => {
+                self.shards.get(&shard).and_then(|known| known.last.get(number)).map(|planned| planned.digest)
+            }
+            Intent::Withdraw => None,
+        };
+        let progress = self.reached(&shard, number, entry);
+        let waiting = self.waiting.entry(shard).or_default();
+        if progress == Progress::Live {
+            waiting.remove(object);
+        } else {
+            waiting.insert(object.clone());
+        }
+        progress
+    }
+
+    fn reached(&self, shard: &ShardKey, number: FourHundred, entry: Option<Digest>) -> Progress {
+        if self.acks.ready(&shard.gateway) == 0 {
+            return Progress::NoReadyRouter;
+        }
+        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Waiting };
+        let standing = known.leaves.iter().find_map(|(name, leaf)| {
+            leaf.entries.get(&number).filter(|(digest, _)| *digest == entry).map(|(_, since)| (name, leaf, *since))
+        });
+        let Some((name, leaf, since)) = standing else { return Progress::Waiting };
+        let served = self.acks.served(&shard.gateway, &shard.part_name(name));
+        let live = served.iter().all(|digest| digest.and_then(|d| leaf.position(d)).is_some_and(|at| at >= since));
+        if live { Progress::Live } else { Progress::Waiting }
+    }
+
+    /// Whether every ready router serves the present text of `leaf`; false when none is ready.
+    pub fn is_acknowledged(&self, shard: &ShardKey, leaf: &str) -> bool {
+        let Some(digest) = self.written(shard, leaf) else { return false };
+        let served = self.acks.served(&shard.gateway, &shard.part_name(leaf));
+        !served.is_empty() && served.iter().all(|word| *word == Some(digest))
+    }
+
+    /// Objects of `gateway`'s shards that wait, among the shards that `parts` (names) belong to.
+    pub fn waiting_for(&self, gateway: &Key, parts: &[String]) -> Vec<Key> {
+        let shards: BTreeSet<&ShardKey> = parts
+            .iter()
+            .filter_map(|name| self.parts.get(&(gateway.namespace.clone(), name.clone())))
+            .map(|(shard, _)| shard)
+            .filter(|shard| shard.gateway == *gateway)
+            .collect();
+        shards.into_iter().filter_map(|shard| self.waiting.get(shard)).flatten().cloned().collect()
+    }
+
+    /// Everything of `gateway` that waits.
+    pub fn all_waiting(&self, gateway: &Key) -> Vec<Key> {
+        self.waiting.iter().filter(|(shard, _)| shard.gateway == *gateway).flat_map(|(_, keys)| keys).cloned().collect()
+    }
+
+    /// Objects whose shard this is.
+    pub fn members(&self, shard: &ShardKey) -> Vec<Key> {
+        self.members.get(shard).into_iter().flatten().cloned().collect()
+    }
+
+    /// Whether any part that this process wrote or read has ever held `number`.
+    pub fn was_planned(&self, number: FourHundred) -> bool {
+        self.ever_planned.contains(&number)
+    }
+}
+
+fn alike(one: &Intent, other: &Intent) -> bool {
+    match (one, other) {
+        (Intent::Serve(one), Intent::Serve(other)) => {
+            one.number == other.number && one.digest == other.digest && one.binding == other.binding
+        }
+        (Intent::Keep(one), Intent::Keep(other)) => one == other,
+        (Intent::Withdraw, Intent::Withdraw) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,237 @@
+//! What one gateway carries for one tenant namespace, as parts of a plan. Pure: the same world gives the same bytes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::controllers::key::Key;
+use crate::controllers::sink::PlanPart;
+use crate::domain::digest::Digest;
+use crate::domain::numbering::FourHundred;
+use crate::domain::routing::document::{
+    BindingEntry, Bindings, CalendarDocument, FORMAT, NumberEntry, Numbers, OverrideEntry, Part, ScheduleDocument,
+    TenantHeader,
+};
+use crate::domain::routing::trie;
+
+/// Labels of every plan part.
+pub mod labels {
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    pub const MANAGER: &str = "fourhundred";
+    pub const GATEWAY: &str = "fourhundred.io/gateway";
+    pub const TENANT_NAMESPACE: &str = "fourhundred.io/tenant-namespace";
+    pub const LEAF: &str = "fourhundred.io/leaf";
+}
+
+/// A gateway and a tenant namespace.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ShardKey {
+    pub gateway: Key,
+    /// Empty for the gateway's own head.
+    pub namespace: String,
+}
+
+impl fmt::Display for ShardKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", self.gateway, self.namespace)
+    }
+}
+
+impl ShardKey {
+    /// `plan-<16 hex digits>-<leaf>`; the digits are of the gateway's name and the tenant namespace.
+    pub fn part_name(&self, leaf: &str) -> String {
+        let digest = Digest::of(format!("{}\0{}", self.gateway.name, self.namespace).as_bytes());
+        format!("plan-{}-{leaf}", digest.short())
+    }
+
+    /// The labels that all of the shard's parts carry.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned()),
+            (labels::GATEWAY.to_owned(), self.gateway.name.clone()),
+            (labels::TENANT_NAMESPACE.to_owned(), self.namespace.clone()),
+        ])
+    }
+
+    /// A part of this shard.
+    pub fn part(&self, leaf: &str, text: String) -> PlanPart {
+        let mut labels = self.labels();
+        labels.insert(labels::LEAF.to_owned(), leaf.to_owned());
+        PlanPart {
+            namespace: self.gateway.namespace.clone(),
+            name: self.part_name(leaf),
+            labels,
+            digest: Digest::of(text.as_bytes()),
+            text,
+        }
+    }
+}
+
+/// A number's share of the plan, with all it needs to stand alone.
+#[derive(Debug, Clone)]
+pub struct PlannedNumber {
+    pub number: FourHundred,
+    pub entry: Box<RawValue>,
+    /// Digest of the entry's text.
+    pub digest: Digest,
+    pub schedule: Option<(String, Arc<ScheduleDocument>)>,
+    pub calendar: Option<(String, Arc<CalendarDocument>)>,
+    pub binding: Option<BindingEntry>,
+}
+
+impl PlannedNumber {
+    /// An entry as this build writes it.
+    pub fn new(
+        number: FourHundred,
+        entry: &NumberEntry,
+        schedule: Option<(String, Arc<ScheduleDocument>)>,
+        calendar: Option<(String, Arc<CalendarDocument>)>,
+        binding: Option<BindingEntry>,
+    ) -> Result<Self, serde_json::Error> {
+        let entry = serde_json::value::to_raw_value(entry)?;
+        let digest = Digest::of(entry.get().as_bytes());
+        Ok(Self { number, entry, digest, schedule, calendar, binding })
+    }
+}
+
+/// Everything a shard's parts are made of.
+#[derive(Debug, Clone)]
+pub struct ShardContent {
+    pub tenant: TenantHeader,
+    /// By number.
+    pub numbers: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    pub overrides: Vec<OverrideEntry>,
+    /// Number → usage month in which it reached its cap.
+    pub caps_reached: BTreeMap<FourHundred, String>,
+}
+
+/// A leaf as it will be written.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    pub part: PlanPart,
+    /// Entry digests of the numbers in it; empty for a billing leaf.
+    pub entries: BTreeMap<FourHundred, Digest>,
+}
+
+/// The shard's routing leaves and billing leaves. A shard without numbers has none.
+pub fn render(key: &ShardKey, content: &ShardContent) -> Result<(Vec<Leaf>, Vec<Leaf>), serde_json::Error> {
+    let sizes: Vec<(FourHundred, usize)> =
+        content.numbers.values().map(|planned| (planned.number, planned.entry.get().len())).collect();
+    let mut routing = Vec::new();
+    let mut billing = Vec::new();
+    for trie::Leaf { path, entries } in trie::split(&sizes, trie::LEAF_LIMIT) {
+        let members = entries.iter().filter_map(|position| sizes.get(*position));
+        let planned: Vec<&Arc<PlannedNumber>> = members.filter_map(|(number, _)| content.numbers.get(number)).collect();
+        let text = serde_json::to_string(&Part::Numbers(numbers_part(key, content, &path, &planned)))?;
+        routing.push(Leaf {
+            part: key.part(&format!("n{path}"), text),
+            entries: planned.iter().map(|planned| (planned.number, planned.digest)).collect(),
+        });
+        let bindings: Vec<BindingEntry> = planned.iter().filter_map(|planned| planned.binding.clone()).collect();
+        if !bindings.is_empty() {
+            let part = Part::Bindings(Bindings {
+                format: FORMAT,
+                gateway: key.gateway.to_string(),
+                namespace: key.namespace.clone(),
+                leaf: path.clone(),
+                bindings,
+            });
+            let text = serde_json::to_string(&part)?;
+            billing.push(Leaf { part: key.part(&format!("b{path}"), text), entries: BTreeMap::new() });
+        }
+    }
+    Ok((routing, billing))
+}
+
+/// The leaf `leaf` (such as `n01` or `b`) with nothing in it: read by workers as "these numbers are gone".
+pub fn render_empty(key: &ShardKey, leaf: &str, tenant: &TenantHeader) -> Result<PlanPart, serde_json::Error> {
+    let (kind, path) = leaf.split_at(leaf.len().min(1));
+    let part = if kind == "b" {
+        Part::Bindings(Bindings {
+            format: FORMAT,
+            gateway: key.gateway.to_string(),
+            namespace: key.namespace.clone(),
+            leaf: path.to_owned(),
+            bindings: Vec::new(),
+        })
+    } else {
+        let nothing = ShardContent {
+            tenant: tenant.clone(),
+            numbers: BTreeMap::new(),
+            overrides: Vec::new(),
+            caps_reached: BTreeMap::new(),
+        };
+        Part::Numbers(numbers_part(key, &nothing, path, &[]))
+    };
+    Ok(key.part(leaf, serde_json::to_string(&part)?))
+}
+
+fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&Arc<PlannedNumber>]) -> Numbers {
+    let members: std::collections::HashSet<String> = planned.iter().map(|planned| planned.number.to_string()).collect();
+    let holds = |number: &str| members.contains(number);
+    let mut calendars = BTreeMap::new();
+    let mut schedules = BTreeMap::new();
+    for planned in planned {
+        if let Some((digest, schedule)) = &planned.schedule {
+            schedules.insert(digest.clone(), (**schedule).clone());
+        }
+        if let Some((digest, calendar)) = &planned.calendar {
+            calendars.insert(digest.clone(), (**calendar).clone());
+        }
+    }
+    Numbers {
+        format: FORMAT,
+        gateway: key.gateway.to_string(),
+        namespace: key.namespace.clone(),
+        leaf: path.to_owned(),
+        tenant: content.tenant.clone(),
+        calendars,
+        schedules,
+        numbers: planned.iter().map(|planned| planned.entry.clone()).collect(),
+        overrides: content.overrides.iter().filter(|entry| holds(&entry.number)).cloned().collect(),
+        caps_reached: content
+            .caps_reached
+            .iter()
+            .map(|(number, month)| (number.to_string(), month.clone()))
+            .filter(|(number, _)| holds(number))
+            .collect(),
+    }
+}
+
+/// The entries of parts written earlier, by number: what a number keeps when it can no longer be compiled.
+/// Texts that do not parse are passed over, since there is nothing in them to keep.
+pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>> {
+    let mut bindings: BTreeMap<String, BindingEntry> = BTreeMap::new();
+    let mut leaves = Vec::new();
+    for text in texts {
+        match serde_json::from_str::<Part>(text) {
+            Ok(Part::Numbers(numbers)) => leaves.push(numbers),
+            Ok(Part::Bindings(part)) => {
+                bindings.extend(part.bindings.into_iter().map(|binding| (binding.number.clone(), binding)));
+            }
+            _ => {}
+        }
+    }
+    let mut found = BTreeMap::new();
+    for leaf in leaves {
+        for entry in leaf.numbers {
+            let Ok(parsed) = serde_json::from_str::<NumberEntry>(entry.get()) else { continue };
+            let Ok(number) = parsed.number.parse::<FourHundred>() else { continue };
+            let schedule = parsed.schedule.and_then(|digest| {
+                let schedule = leaf.schedules.get(&digest)?.clone();
+                Some((digest, Arc::new(schedule)))
+            });
+            let calendar = schedule.as_ref().and_then(|(_, schedule)| {
+                let digest = schedule.calendar.clone()?;
+                let calendar = leaf.calendars.get(&digest)?.clone();
+                Some((digest, Arc::new(calendar)))
+            });
+            let digest = Digest::of(entry.get().as_bytes());
+            let binding = bindings.remove(&parsed.number);
+            found.insert(number, Arc::new(PlannedNumber { number, entry, digest, schedule, calendar, binding }));
+        }
+    }
+    found
+}

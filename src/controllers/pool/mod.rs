@@ -1,0 +1,140 @@
+//! NumberPools: which numbers there are, their grades, and how many are free.
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+use super::counted;
+use super::error::Error;
+use super::findings::{ConditionSet, Finding, accepted_and_ready, refuse};
+use super::key::{Key, ObjectMetaExt as _};
+use super::world::World;
+use crate::api::NumberPool;
+use crate::api::number_pool::{Grade, NumberPoolStatus};
+use crate::api::reasons as reason;
+use crate::domain::numbering::{FourHundred, VanityPattern};
+
+/// The pool's ranges as inclusive pairs of values; those that do not parse are left out (the check names them).
+pub fn ranges(pool: &NumberPool) -> Vec<(u64, u64)> {
+    pool.spec
+        .ranges
+        .iter()
+        .filter_map(|range| {
+            let first: FourHundred = range.first.parse().ok()?;
+            let last: FourHundred = range.last.parse().ok()?;
+            (first <= last).then(|| (first.as_u64(), last.as_u64()))
+        })
+        .collect()
+}
+
+/// The `index`th number of the ranges taken together.
+pub fn nth(ranges: &[(u64, u64)], mut index: u64) -> Option<FourHundred> {
+    for (first, last) in ranges {
+        let size = last - first + 1;
+        if index < size {
+            return (first + index).to_string().parse().ok();
+        }
+        index -= size;
+    }
+    None
+}
+
+/// Whether a range of the pool holds `number`.
+pub fn covers(pool: &NumberPool, number: FourHundred) -> bool {
+    ranges(pool).iter().any(|(first, last)| (*first..=*last).contains(&number.as_u64()))
+}
+
+/// The pool that covers `number`; the first by name where two do.
+pub fn covering(world: &World, number: FourHundred) -> Option<Arc<NumberPool>> {
+    world.stores.pools.state().into_iter().filter(|pool| covers(pool, number)).min_by_key(|pool| pool.name_any())
+}
+
+/// The grade of a number: the first whose pattern matches.
+pub fn grade_of(pool: &NumberPool, number: FourHundred) -> Option<&Grade> {
+    pool.spec
+        .grades
+        .iter()
+        .find(|grade| grade.pattern.parse::<VanityPattern>().is_ok_and(|pattern| pattern.matches(number)))
+}
+
+/// Brings a pool's status up to date.
+pub async fn reconcile(pool: Arc<NumberPool>, world: Arc<World>) -> Result<Action, Error> {
+    let accepted = check(&pool, &world);
+    let count = world.references().claims_of_pool(&pool.name_any());
+    let size: u64 = ranges(&pool).iter().map(|(first, last)| last - first + 1).sum();
+    let reserved =
+        pool.spec.reserved.iter().filter(|text| text.parse().is_ok_and(|number| covers(&pool, number))).count();
+    let used = u64::try_from(count.bound + count.cooling + reserved).unwrap_or(u64::MAX);
+    let old = pool.status.clone();
+    let mut set =
+        ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), pool.generation(), world.clock.now());
+    accepted_and_ready(&mut set, &accepted);
+    let status = NumberPoolStatus {
+        observed_generation: pool.generation(),
+        size: i64::try_from(size).ok(),
+        claimed: i64::try_from(count.bound).ok(),
+        cooling: i64::try_from(count.cooling).ok(),
+        free: i64::try_from(size.saturating_sub(used)).ok(),
+        conditions: set.finish(),
+    };
+    counted::publish(&world, &*pool, old.map(|status| status.conditions), status.conditions.clone(), &status).await
+}
+
+fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
+    for range in &pool.spec.ranges {
+        let (first, last) = (range.first.parse::<FourHundred>(), range.last.parse::<FourHundred>());
+        let (Ok(first), Ok(last)) = (first, last) else {
+            return refuse(
+                reason::INVALID,
+                format!("ranges {}–{}: both ends must be ten digits that start with 400", range.first, range.last),
+            );
+        };
+        if first > last {
+            return refuse(
+                reason::INVALID,
+                format!("ranges {first}–{last}: the first number lies behind the last, swap them"),
+            );
+        }
+        let carrier = format!("{:?}", pool.spec.carrier);
+        for end in [first, last] {
+            let owner = end.carrier().map(|owner| format!("{owner:?}"));
+            if let Some(owner) = owner.filter(|owner| *owner != carrier) {
+                return refuse(
+                    reason::INVALID,
+                    format!("ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}"),
+                );
+            }
+        }
+    }
+    for grade in &pool.spec.grades {
+        if let Err(error) = grade.pattern.parse::<VanityPattern>() {
+            return refuse(reason::INVALID, format!("grades[{}].pattern: {error}", grade.name));
+        }
+    }
+    overlaps_no_other(pool, world)
+}
+
+fn overlaps_no_other(pool: &NumberPool, world: &World) -> Result<(), Finding> {
+    let mine = ranges(pool);
+    let name = pool.name_any();
+    for other in world.stores.pools.state().into_iter().filter(|other| other.name_any() < name) {
+        for (first, last) in ranges(&other) {
+            if let Some((from, to)) = mine.iter().find(|(from, to)| *from <= last && first <= *to) {
+                return refuse(
+                    reason::RANGES_OVERLAP,
+                    format!(
+                        "ranges {from}–{to} overlap NumberPool {}, which has {first}–{last}: take the common part out of one",
+                        other.name_any()
+                    ),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The pool's key.
+pub fn key(name: &str) -> Key {
+    Key::cluster(name)
+}

@@ -1,0 +1,174 @@
+//! RoutingSchedules: compiled to see that they are sound; current and next period told by the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+
+use super::calendar;
+use super::counted;
+use super::error::Error;
+use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::key::{Key, ObjectMetaExt as _};
+use super::sink::Manager;
+use super::world::{Find as _, World};
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
+use crate::api::routing_schedule::{DayName, NextPeriod, RoutingScheduleStatus, TimeRange};
+use crate::api::{HolidayCalendar, RoutingSchedule};
+use crate::domain::calendar::{Calendar, Schedule, ScheduleError, parse_zone};
+use crate::domain::digest::Digest;
+use crate::domain::routing::document::{
+    CalendarDocument, DateRange, Day, PeriodDocument, RangeDocument, ScheduleDocument,
+};
+
+/// The schedule ready to be asked, or why it cannot be.
+pub fn compile(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -> Result<Schedule, Finding> {
+    let days = match calendar {
+        Some(calendar) => Some(
+            Calendar::new(&calendar::document(calendar, None))
+                .map_err(|error| Finding::new(reason::REF_NOT_ACCEPTED, error.to_string()))?,
+        ),
+        None => None,
+    };
+    let document = document(schedule, None)?;
+    Schedule::compile(&document, days.as_ref()).map_err(|error| {
+        let reason = match error {
+            ScheduleError::PeriodsOverlap { .. } => reason::PERIODS_OVERLAP,
+            _ => reason::INVALID,
+        };
+        Finding::new(reason, error.to_string())
+    })
+}
+
+/// The plan's documents of a schedule that compiles, each under its digest.
+pub fn documents(
+    schedule: &RoutingSchedule,
+    calendar: Option<&HolidayCalendar>,
+    now: Timestamp,
+) -> ((String, ScheduleDocument), Option<(String, CalendarDocument)>) {
+    let days = calendar.map(|calendar| {
+        let document = calendar::document(calendar, Some(calendar::years_around(now)));
+        (Digest::of_json(&document).short(), document)
+    });
+    let named = days.as_ref().map(|(digest, _)| digest.clone());
+    let document = document(schedule, named).unwrap_or_else(|_| ScheduleDocument {
+        time_zone: schedule.spec.time_zone().to_owned(),
+        calendar: None,
+        periods: Vec::new(),
+        otherwise: schedule.spec.otherwise.clone(),
+    });
+    ((Digest::of_json(&document).short(), document), days)
+}
+
+fn document(schedule: &RoutingSchedule, calendar: Option<String>) -> Result<ScheduleDocument, Finding> {
+    let mut periods = Vec::new();
+    for period in &schedule.spec.periods {
+        let mut at = Vec::new();
+        for item in &period.at {
+            at.push(range(&period.name, item)?);
+        }
+        periods.push(PeriodDocument { name: period.name.clone(), at });
+    }
+    Ok(ScheduleDocument {
+        time_zone: schedule.spec.time_zone().to_owned(),
+        calendar,
+        periods,
+        otherwise: schedule.spec.otherwise.clone(),
+    })
+}
+
+fn range(period: &str, item: &TimeRange) -> Result<RangeDocument, Finding> {
+    let date = |text: &str| {
+        text.parse::<jiff::civil::Date>().map_err(|_| {
+            Finding::new(
+                reason::INVALID,
+                format!("periods[{period}].at.dates: {text} is no day of the calendar, write it as 2026-11-11"),
+            )
+        })
+    };
+    let dates = match &item.dates {
+        Some(dates) => Some(DateRange { first: date(&dates.first)?, last: date(&dates.last)? }),
+        None => None,
+    };
+    let days = item.days.iter().map(|day| day_of(*day)).collect();
+    Ok(RangeDocument { dates, days, from: item.from.clone(), to: item.to.clone() })
+}
+
+fn day_of(day: DayName) -> Day {
+    match day {
+        DayName::Monday => Day::Monday,
+        DayName::Tuesday => Day::Tuesday,
+        DayName::Wednesday => Day::Wednesday,
+        DayName::Thursday => Day::Thursday,
+        DayName::Friday => Day::Friday,
+        DayName::Saturday => Day::Saturday,
+        DayName::Sunday => Day::Sunday,
+        DayName::Workday => Day::Workday,
+        DayName::Weekend => Day::Weekend,
+        DayName::Holiday => Day::Holiday,
+    }
+}
+
+/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
+pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
+    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
+    let resolved = match (&schedule.spec.calendar_ref, &calendar) {
+        (Some(named), None) => refuse(
+            reason::CALENDAR_NOT_FOUND,
+            format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name),
+        ),
+        _ => Ok(()),
+    };
+    let compiled = compile(&schedule, calendar.as_deref());
+    let accepted = compiled.as_ref().map(drop).map_err(Clone::clone);
+    let now = world.clock.now();
+    let used_by = world.references().schedules.count(&Key::of(&*schedule));
+    let old = schedule.status.clone();
+    let mut set = ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), schedule.generation(), now);
+    set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
+    set.set_result(types::RESOLVED_REFS, reason::RESOLVED_REFS, &resolved);
+    set.set_result(types::READY, reason::READY, &accepted.clone().and(resolved.clone()));
+    if let Err(finding) = &accepted {
+        set.set_progress(&Progress::Stalled(finding.clone()));
+    }
+    let mut status = RoutingScheduleStatus {
+        observed_generation: schedule.generation(),
+        current: None,
+        next: None,
+        used_by: i64::try_from(used_by).ok(),
+        conditions: set.finish(),
+    };
+    let shown = old.map(|status| status.conditions);
+    let action = counted::publish(&world, &*schedule, shown, status.conditions.clone(), &status).await?;
+    let Ok(compiled) = compiled else { return Ok(action) };
+    if resolved.is_err() || used_by == 0 {
+        return Ok(action);
+    }
+    let next = compiled.next_change(now).map(|(at, period)| (at, period.to_owned()));
+    status.current = Some(compiled.period_at(now).to_owned());
+    status.next =
+        next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
+    world.published.publish(&world, &*schedule, Manager::Clock, &status).await?;
+    if action != Action::await_change() {
+        return Ok(action);
+    }
+    Ok(next.map_or(action, |(at, _)| Action::requeue(world.until(at) + offset(&schedule))))
+}
+
+/// Thousands of schedules change at 09:00; each shows it at a moment of its own within the minute.
+fn offset(schedule: &RoutingSchedule) -> Duration {
+    let digest = Digest::of(schedule.uid_text().as_bytes());
+    let first = digest.as_bytes().first().copied().unwrap_or_default();
+    let second = digest.as_bytes().get(1).copied().unwrap_or_default();
+    Duration::from_millis(u64::from(u16::from_be_bytes([first, second])) % 50_000)
+}
+
+/// An instant as people of the schedule's zone write it.
+fn local_text(schedule: &RoutingSchedule, at: Timestamp) -> String {
+    match parse_zone(schedule.spec.time_zone()) {
+        Ok(zone) => at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Err(_) => at.to_string(),
+    }
+}

@@ -1,0 +1,253 @@
+//! The API server as source: one watch per kind into a pruned store, each change told to `wake`.
+//!
+//! The watches run from the start, also while another replica leads, so that a standby is warm. Spec watches wake on
+//! generation, labels and deletion; a status that is not as this process left it wakes too, our own writes never.
+
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::Api;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt as _, reflector};
+use kube::{Client, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use super::driver::Kind;
+use super::plan::shard::labels;
+use super::pump::{Observation, pump};
+use super::sink::DIGEST_ANNOTATION;
+use super::wake;
+use super::world::{GatewayNamespaces, PartSeen, Stores, World};
+use crate::domain::routing::document::PART_KEY;
+use crate::runtime::metrics::KindLabel;
+
+/// The writing halves of [`Stores`].
+#[derive(Debug)]
+pub struct Writers {
+    pub numbers: Writer<crate::api::FourHundredNumber>,
+    pub gateways: Writer<crate::api::CallGateway>,
+    pub tariffs: Writer<crate::api::Tariff>,
+    pub pools: Writer<crate::api::NumberPool>,
+    pub claims: Writer<crate::api::NumberClaim>,
+    pub calendars: Writer<crate::api::HolidayCalendar>,
+    pub tenants: Writer<crate::api::Tenant>,
+    pub approvals: Writer<crate::api::Approval>,
+    pub schedules: Writer<crate::api::RoutingSchedule>,
+    pub overrides: Writer<crate::api::RoutingOverride>,
+    pub namespaces: Writer<PartialObjectMeta<Namespace>>,
+}
+
+/// Empty stores and what fills them.
+pub fn stores() -> (Stores, Writers) {
+    let (numbers, w_numbers) = reflector::store();
+    let (gateways, w_gateways) = reflector::store();
+    let (tariffs, w_tariffs) = reflector::store();
+    let (pools, w_pools) = reflector::store();
+    let (claims, w_claims) = reflector::store();
+    let (calendars, w_calendars) = reflector::store();
+    let (tenants, w_tenants) = reflector::store();
+    let (approvals, w_approvals) = reflector::store();
+    let (schedules, w_schedules) = reflector::store();
+    let (overrides, w_overrides) = reflector::store();
+    let (namespaces, w_namespaces) = reflector::store();
+    let stores = Stores {
+        numbers,
+        gateways,
+        tariffs,
+        pools,
+        claims,
+        calendars,
+        tenants,
+        approvals,
+        schedules,
+        overrides,
+        namespaces,
+    };
+    let writers = Writers {
+        numbers: w_numbers,
+        gateways: w_gateways,
+        tariffs: w_tariffs,
+        pools: w_pools,
+        claims: w_claims,
+        calendars: w_calendars,
+        tenants: w_tenants,
+        approvals: w_approvals,
+        schedules: w_schedules,
+        overrides: w_overrides,
+        namespaces: w_namespaces,
+    };
+    (stores, writers)
+}
+
+/// Starts the watch of every kind. They end with `stop`.
+pub fn watch_cluster(client: &Client, writers: Writers, world: &Arc<World>, stop: &CancellationToken) {
+    let feed = Feed { client: client.clone(), world: world.clone(), stop: stop.clone() };
+    feed.kind("FourHundredNumber", writers.numbers, wake::number);
+    feed.kind("CallGateway", writers.gateways, wake::gateway);
+    feed.kind("Tariff", writers.tariffs, wake::tariff);
+    feed.kind("NumberPool", writers.pools, wake::pool);
+    feed.kind("NumberClaim", writers.claims, wake::claim);
+    feed.kind("HolidayCalendar", writers.calendars, wake::calendar);
+    feed.kind("Tenant", writers.tenants, wake::tenant);
+    feed.kind("Approval", writers.approvals, wake::approval);
+    feed.kind("RoutingSchedule", writers.schedules, wake::schedule);
+    feed.kind("RoutingOverride", writers.overrides, wake::routing_override);
+    feed.namespaces(writers.namespaces);
+    feed.parts();
+}
+
+struct Feed {
+    client: Client,
+    world: Arc<World>,
+    stop: CancellationToken,
+}
+
+impl Feed {
+    fn kind<K: Kind>(&self, kind: &'static str, writer: Writer<K>, observe: fn(&Arc<World>, Observation<K>)) {
+        let api: Api<DeserializeGuard<K>> = Api::all(self.client.clone());
+        // An object this build cannot read is passed over and told; it must not blind the whole kind.
+        let events = guarded(kind, watcher(api, watcher::Config::default()).default_backoff())
+            .map(|event| event.map(|event| event.modify(|object| prune(object.meta_mut()))));
+        self.run(kind, events, writer, observe);
+    }
+
+    fn namespaces(&self, writer: Writer<PartialObjectMeta<Namespace>>) {
+        let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
+        let events = watcher(api, watcher::Config::default()).default_backoff().map(|event| {
+            event.map(|event| event.modify(|object: &mut PartialObjectMeta<Namespace>| prune(&mut object.metadata)))
+        });
+        self.run("Namespace", events, writer, wake::namespace);
+    }
+
+    fn run<K: Kind>(
+        &self,
+        kind: &'static str,
+        events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+        writer: Writer<K>,
+        observe: fn(&Arc<World>, Observation<K>),
+    ) {
+        let (world, stop) = (self.world.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            let observer = world.clone();
+            let restarts = world.metrics.watch_restarts.get_or_create_owned(&KindLabel { kind });
+            pump(
+                events,
+                writer,
+                stop,
+                move |observation| observe(&observer, observation),
+                move |error| {
+                    restarts.inc();
+                    tracing::debug!(kind, %error, "watch broke; it is opened anew");
+                },
+            )
+            .await;
+        });
+    }
+
+    /// Plan parts, as metadata only: their texts are the routers' business.
+    fn parts(&self) {
+        let namespaces = match &self.world.settings.gateway_namespaces {
+            GatewayNamespaces::All => vec![None],
+            GatewayNamespaces::Only(names) => names.iter().map(|name| Some(name.clone())).collect(),
+        };
+        for namespace in namespaces {
+            let api: Api<PartialObjectMeta<ConfigMap>> = match &namespace {
+                None => Api::all(self.client.clone()),
+                Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            };
+            let selector = format!("{}={}", labels::MANAGED_BY, labels::MANAGER);
+            let config = watcher::Config::default().labels(&selector);
+            let events = watcher(api, config).default_backoff();
+            let (world, stop) = (self.world.clone(), self.stop.clone());
+            let scope = namespace.clone().unwrap_or_default();
+            world.parts_listing(&scope);
+            tokio::spawn(async move {
+                let mut events = std::pin::pin!(events);
+                loop {
+                    let event = tokio::select! {
+                        () = stop.cancelled() => return,
+                        event = events.next() => event,
+                    };
+                    match event {
+                        None => return,
+                        Some(Err(error)) => {
+                            tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew")
+                        }
+                        Some(Ok(event)) => see_part(&world, &scope, event),
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn see_part(world: &Arc<World>, scope: &str, event: Event<PartialObjectMeta<ConfigMap>>) {
+    match event {
+        Event::Init => {}
+        Event::InitApply(object) | Event::Apply(object) => wake::part(world, place(&object), Some(seen(&object))),
+        Event::InitDone => world.parts_listed(scope),
+        Event::Delete(object) => wake::part(world, place(&object), None),
+    }
+}
+
+fn place(object: &PartialObjectMeta<ConfigMap>) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn seen(object: &PartialObjectMeta<ConfigMap>) -> PartSeen {
+    let text_field = format!("f:{PART_KEY}");
+    let foreign = object.metadata.managed_fields.iter().flatten().any(|entry| {
+        let owns_text = entry
+            .fields_v1
+            .as_ref()
+            .and_then(|fields| fields.0.get("f:data"))
+            .is_some_and(|data| data.get(&text_field).is_some());
+        owns_text && entry.manager.as_deref() != Some(super::sink::Manager::Operator.name())
+    });
+    PartSeen {
+        digest: object.annotations().get(DIGEST_ANNOTATION).and_then(|digest| digest.parse().ok()),
+        resource_version: object.resource_version().unwrap_or_default(),
+        foreign,
+        labels: object.labels().clone(),
+    }
+}
+
+/// Drops what no loop reads and what would otherwise dominate the heap.
+fn prune(metadata: &mut kube::core::ObjectMeta) {
+    metadata.managed_fields = None;
+    if let Some(annotations) = metadata.annotations.as_mut() {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+}
+
+fn guarded<K: Kind + DeserializeOwned>(
+    kind: &'static str,
+    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static {
+    events.filter_map(move |event| {
+        let unwrapped = match event {
+            Err(error) => Some(Err(error)),
+            Ok(Event::Init) => Some(Ok(Event::Init)),
+            Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
+            Ok(Event::InitApply(object)) => readable(kind, object).map(|object| Ok(Event::InitApply(object))),
+            Ok(Event::Apply(object)) => readable(kind, object).map(|object| Ok(Event::Apply(object))),
+            Ok(Event::Delete(object)) => readable(kind, object).map(|object| Ok(Event::Delete(object))),
+        };
+        std::future::ready(unwrapped)
+    })
+}
+
+fn readable<K: Kind>(kind: &'static str, object: DeserializeGuard<K>) -> Option<K> {
+    let name = super::key::Key::of(&object);
+    match object.0 {
+        Ok(object) => Some(object),
+        Err(error) => {
+            tracing::error!(kind, object = %name, error = %error.error, "object cannot be read by this version; it is left alone");
+            None
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Tariffs: price books checked, named by digest, and written beside the plans that refer to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+use super::counted;
+use super::error::Error;
+use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::key::ObjectMetaExt as _;
+use super::plan::shard::{PlannedNumber, labels};
+use super::sink::PlanPart;
+use super::world::{PartSeen, World};
+use crate::api::Tariff;
+use crate::api::conditions as types;
+use crate::api::reasons as reason;
+use crate::api::tariff::TariffStatus;
+use crate::domain::calendar::parse_zone;
+use crate::domain::digest::Digest;
+use crate::domain::rating::book::{self, PriceBook, PriceBookDocument};
+use crate::domain::routing::document::{FORMAT, Part, Prices};
+
+/// A tariff as billing keeps it.
+#[derive(Debug, Clone)]
+pub struct Book {
+    pub digest: Digest,
+    pub document: PriceBookDocument,
+}
+
+/// The tariff's price book, or the sentence that says what is wrong with it.
+pub fn price_book(tariff: &Tariff) -> Result<Book, String> {
+    let value = serde_json::to_value(&tariff.spec).map_err(|error| error.to_string())?;
+    let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    PriceBook::new(&document).map_err(|error| error.to_string())?;
+    Ok(Book { digest: document.digest(), document })
+}
+
+/// Brings a tariff's status up to date.
+pub async fn reconcile(tariff: Arc<Tariff>, world: Arc<World>) -> Result<Action, Error> {
+    let book = price_book(&tariff);
+    let accepted = match &book {
+        Ok(_) => Ok(()),
+        Err(sentence) => refuse(reason::INVALID, sentence.clone()),
+    };
+    let fully = match &book {
+        Ok(book) => not_yet_charged(&book.document),
+        Err(_) => Ok(()),
+    };
+    let used_by = world.references().tariffs.count(&tariff.name_any());
+    let now = world.clock.now();
+    let old = tariff.status.clone();
+    let mut set = ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), tariff.generation(), now);
+    set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
+    set.set_result(types::FULLY_ENFORCED, reason::FULLY_ENFORCED, &fully);
+    set.set_result(types::READY, reason::READY, &accepted);
+    if let Err(finding) = &accepted {
+        set.set_progress(&Progress::Stalled(finding.clone()));
+    }
+    let (locked_through, tomorrow) = lock_date(&tariff, now);
+    let status = TariffStatus {
+        observed_generation: tariff.generation(),
+        numbers: i64::try_from(used_by).ok(),
+        locked_through,
+        conditions: set.finish(),
+    };
+    let action =
+        counted::publish(&world, &*tariff, old.map(|status| status.conditions), status.conditions.clone(), &status)
+            .await?;
+    Ok(match tomorrow {
+        Some(next) if action == Action::await_change() => Action::requeue(world.until(next)),
+        _ => action,
+    })
+}
+
+/// The last day whose versions are in force, and when that moves: the newest version's day that has come. Between
+/// versions it stays, so that a quiet tariff is not written every midnight.
+fn lock_date(tariff: &Tariff, now: Timestamp) -> (Option<String>, Option<Timestamp>) {
+    let Ok(zone) = parse_zone(tariff.spec.time_zone()) else { return (None, None) };
+    let today = now.to_zoned(zone.clone()).date().to_string();
+    let days = tariff.spec.versions.iter().map(|version| version.effective_from.as_str());
+    let locked = days.clone().filter(|day| *day <= today.as_str()).max().map(str::to_owned);
+    let shown = tariff.status.as_ref().and_then(|status| status.locked_through.clone());
+    let next = days.filter(|day| *day > today.as_str()).min().and_then(|day| {
+        let midnight = day.parse::<jiff::civil::Date>().ok()?.to_zoned(zone).ok()?;
+        Some(midnight.timestamp())
+    });
+    (locked.max(shown), next)
+}
+
+fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
+    let fields = book::not_yet_charged(document);
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = fields.iter().map(ToString::to_string).collect();
+    refuse(reason::NOT_YET_CHARGED, format!("accepted, not charged by this version: {}", shown.join(", ")))
+}
+
+/// Writes the price books that `numbers`' bindings name into `namespace`, before a plan names them there.
+pub async fn ensure_price_books<'a>(
+    world: &World,
+    namespace: &str,
+    numbers: impl Iterator<Item = &'a Arc<PlannedNumber>>,
+) -> Result<(), Error> {
+    let wanted: BTreeSet<(String, String)> = numbers
+        .filter_map(|planned| planned.binding.as_ref())
+        .map(|binding| (binding.tariff.clone(), binding.price_book.clone()))
+        .collect();
+    for (name, digest) in wanted {
+        let part_name = format!("prices-{}", digest.trim_start_matches("sha256:").get(..16).unwrap_or_default());
+        let place = (namespace.to_owned(), part_name.clone());
+        let stands = world.parts().get(&place).is_some_and(|seen| !seen.foreign);
+        if stands {
+            continue;
+        }
+        let Some(book) = current_book(world, &name, &digest) else { continue };
+        let Ok(part) = prices_part(namespace, part_name, &name, &book) else { continue };
+        let resource_version = world.sink.apply_part(&part).await?;
+        world.metrics.wrote("plan", "sent");
+        let seen = PartSeen { digest: Some(part.digest), resource_version, foreign: false, labels: part.labels };
+        world.parts().insert(place, seen);
+    }
+    Ok(())
+}
+
+fn current_book(world: &World, tariff: &str, digest: &str) -> Option<Book> {
+    use super::world::Find as _;
+    let tariff = world.stores.tariffs.find_name(tariff)?;
+    price_book(&tariff).ok().filter(|book| book.digest.to_string() == digest)
+}
+
+fn prices_part(namespace: &str, name: String, tariff: &str, book: &Book) -> Result<PlanPart, serde_json::Error> {
+    let raw = serde_json::value::to_raw_value(&book.document)?;
+    let text = serde_json::to_string(&Part::Prices(Prices { format: FORMAT, tariff: tariff.to_owned(), book: raw }))?;
+    let labels = BTreeMap::from([
+        (labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned()),
+        (labels::LEAF.to_owned(), "prices".to_owned()),
+    ]);
+    Ok(PlanPart { namespace: namespace.to_owned(), name, labels, digest: Digest::of(text.as_bytes()), text })
+}

@@ -1,0 +1,246 @@
+//! Tenants: who they are, which namespaces are theirs, whether their papers are approved.
+
+mod reviewed;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+
+pub use reviewed::reviewed_digest;
+
+use super::counted;
+use super::error::Error;
+use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::key::ObjectMetaExt as _;
+use super::world::{Find as _, Trust, World};
+use crate::api::Tenant;
+use crate::api::approval::Verdict;
+use crate::api::conditions::{self as types, Holds};
+use crate::api::reasons as reason;
+use crate::api::tenant::{Payment, TenantStatus, Verification as ToldVerification, VerificationState};
+use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
+use crate::domain::routing::document::{TenantHeader, TenantState};
+
+/// Whose a namespace is.
+#[derive(Debug, Clone)]
+pub enum Membership {
+    Of(Arc<Tenant>),
+    Nobody,
+    /// Its numbers are claimed by a tenant that no longer lists it.
+    Mismatch,
+}
+
+/// Where the review of a tenant's papers stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    Pending,
+    Verified {
+        until: Option<String>,
+    },
+    Rejected {
+        reason: String,
+    },
+    /// Approved once; calls go on.
+    Expired {
+        until: String,
+    },
+}
+
+/// The tenant of a namespace: the one of the claims that its numbers hold, else the older Tenant, else the first by name.
+pub fn of_namespace(world: &World, namespace: &str) -> Membership {
+    let names = world.references().tenants.of(&namespace.to_owned());
+    let tenants: Vec<Arc<Tenant>> = names.iter().filter_map(|name| world.stores.tenants.find_name(name)).collect();
+    if let Some(claimed) = claiming_tenant(world, namespace) {
+        return match tenants.into_iter().find(|tenant| tenant.name_any() == claimed) {
+            Some(tenant) => Membership::Of(tenant),
+            None if world.stores.tenants.find_name(&claimed).is_some() => Membership::Mismatch,
+            None => Membership::Nobody,
+        };
+    }
+    tenants
+        .into_iter()
+        .min_by_key(|tenant| (tenant.metadata.creation_timestamp.as_ref().map(|t| t.0), tenant.name_any()))
+        .map_or(Membership::Nobody, Membership::Of)
+}
+
+fn claiming_tenant(world: &World, namespace: &str) -> Option<String> {
+    let numbers = world.references().namespaces.of(&namespace.to_owned());
+    numbers
+        .iter()
+        .filter_map(|number| super::claim::held_by(world, number))
+        .min_by(|one, other| one.spec.claimed_at.cmp(&other.spec.claimed_at))
+        .map(|claim| claim.spec.tenant.clone())
+}
+
+/// The verdict that covers the tenant's papers as they stand.
+pub fn verification(world: &World, tenant: &Tenant) -> Verification {
+    if world.settings.trust == Trust::Assumed {
+        return Verification::Verified { until: None };
+    }
+    let digest = reviewed_digest(tenant).to_string();
+    let names = world.references().approvals.of(&tenant.name_any());
+    let newest = names
+        .iter()
+        .filter_map(|name| world.stores.approvals.find_name(name))
+        .filter(|approval| approval.spec.subject.digest == digest)
+        .max_by_key(|approval| (approval.metadata.creation_timestamp.as_ref().map(|t| t.0), approval.name_any()));
+    let Some(approval) = newest else { return Verification::Pending };
+    match (approval.spec.verdict, &approval.spec.until) {
+        (Verdict::Rejected, _) => Verification::Rejected { reason: approval.spec.reason.clone() },
+        (Verdict::Approved, Some(until)) if has_passed(until, world.clock.now()) => {
+            Verification::Expired { until: until.clone() }
+        }
+        (Verdict::Approved, until) => Verification::Verified { until: until.clone() },
+    }
+}
+
+/// The instant after the last day `until`.
+fn end_of(until: &str) -> Option<Timestamp> {
+    let zone = parse_zone(DEFAULT_ZONE).ok()?;
+    let next = until.parse::<Date>().ok()?.tomorrow().ok()?;
+    next.to_zoned(zone).ok().map(|midnight| midnight.timestamp())
+}
+
+fn has_passed(until: &str, now: Timestamp) -> bool {
+    end_of(until).is_some_and(|end| end <= now)
+}
+
+/// What a plan leaf says of the tenant of `namespace`.
+pub fn header(world: &World, namespace: &str) -> TenantHeader {
+    match of_namespace(world, namespace) {
+        Membership::Of(tenant) => TenantHeader {
+            name: tenant.name_any(),
+            state: TenantState::Active,
+            forwards_per_call: u8::try_from(tenant.spec.forwards_per_call()).unwrap_or(3).clamp(1, 9),
+        },
+        // Entries that are kept while their tenant is in doubt go on under the name they were claimed for.
+        Membership::Mismatch | Membership::Nobody => TenantHeader {
+            name: claiming_tenant(world, namespace).unwrap_or_default(),
+            state: TenantState::Active,
+            forwards_per_call: 3,
+        },
+    }
+}
+
+/// Brings a tenant's status up to date.
+pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action, Error> {
+    let verification = verification(&world, &tenant);
+    let accepted = check(&tenant, &world);
+    let verified = match &verification {
+        Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
+        Verification::Pending => refuse(
+            reason::UNVERIFIED,
+            format!(
+                "no Approval covers the papers as they stand: run `fourhundred approve tenant {}`",
+                tenant.name_any()
+            ),
+        ),
+        Verification::Rejected { reason: why } => refuse(
+            reason::REJECTED,
+            format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"),
+        ),
+    };
+    let count = world.references().claims_of_tenant(&tenant.name_any());
+    let old = tenant.status.clone();
+    let mut set = ConditionSet::new(
+        old.as_ref().map_or(&[], |status| &status.conditions),
+        tenant.generation(),
+        world.clock.now(),
+    );
+    set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
+    let ready = accepted.clone().and(verified);
+    match (&ready, &verification) {
+        (Ok(()), Verification::Expired { until }) => {
+            let sentence = format!("the approval ended on {until}; calls go on, have it renewed");
+            set.set(types::READY, Holds::True, reason::PAPERS_EXPIRED, &sentence);
+        }
+        _ => {
+            set.set_result(types::READY, reason::READY, &ready);
+        }
+    }
+    if let Err(finding) = &ready {
+        set.set_progress(&Progress::Stalled(finding.clone()));
+    }
+    let fully = not_yet_charged(&tenant);
+    set.set_result(types::FULLY_ENFORCED, reason::FULLY_ENFORCED, &fully);
+    let status = TenantStatus {
+        observed_generation: tenant.generation(),
+        verification: Some(told(&verification)),
+        state: Some(crate::api::tenant::TenantState::Active),
+        numbers: i64::try_from(count.bound).ok(),
+        account: None,
+        conditions: set.finish(),
+    };
+    let action =
+        counted::publish(&world, &*tenant, old.map(|status| status.conditions), status.conditions.clone(), &status)
+            .await?;
+    Ok(match &verification {
+        Verification::Verified { until: Some(until) } => match end_of(until) {
+            Some(end) if action == Action::await_change() => Action::requeue(world.until(end).min(LONGEST)),
+            _ => action,
+        },
+        _ => action,
+    })
+}
+
+/// A timer no longer than this, so that a clock set meanwhile is noticed.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+fn told(verification: &Verification) -> ToldVerification {
+    let (state, until, reason) = match verification {
+        Verification::Pending => (VerificationState::Pending, None, None),
+        Verification::Verified { until } => (VerificationState::Verified, until.clone(), None),
+        Verification::Rejected { reason } => (VerificationState::Rejected, None, Some(reason.clone())),
+        Verification::Expired { until } => (VerificationState::Expired, Some(until.clone()), None),
+    };
+    ToldVerification { state, until, reason }
+}
+
+fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
+    if tenant.spec.payment() == Payment::Prepaid {
+        return refuse(
+            reason::NOT_YET_SUPPORTED,
+            "account.payment Prepaid is not served by this version: set it to Postpaid",
+        );
+    }
+    for namespace in &tenant.spec.namespaces {
+        let gateways = world.stores.gateways.state();
+        if let Some(gateway) = gateways.iter().find(|gateway| gateway.namespace().as_deref() == Some(namespace)) {
+            return refuse(
+                reason::NAMESPACE_OF_GATEWAY,
+                format!(
+                    "namespace {namespace} holds CallGateway {}: take it out of namespaces, plans live there",
+                    gateway.name_any()
+                ),
+            );
+        }
+        if let Membership::Of(owner) = of_namespace(world, namespace)
+            && owner.name_any() != tenant.name_any()
+        {
+            return refuse(
+                reason::NAMESPACE_TAKEN,
+                format!("namespace {namespace} belongs to an older Tenant already: take it out of namespaces"),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn not_yet_charged(tenant: &Tenant) -> Result<(), Finding> {
+    let account = tenant.spec.account.as_ref();
+    let fields: Vec<&str> = [
+        ("account.arrears", account.is_some_and(|account| account.arrears.is_some())),
+        ("account.alertBelow", account.is_some_and(|account| account.alert_below.is_some())),
+        ("account.creditFloor", account.is_some_and(|account| account.credit_floor.is_some())),
+    ]
+    .into_iter()
+    .filter_map(|(field, set)| set.then_some(field))
+    .collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    refuse(reason::NOT_YET_CHARGED, format!("{}: accepted, not acted on by this version", fields.join(", ")))
+}

@@ -1,0 +1,269 @@
+//! What a reconcile may look at: the stores, the reverse index, the plan book, the clock, and the one sink for writes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::driver::Kind;
+use super::hub::Hub;
+use super::key::Key;
+use super::patience::Patience;
+use super::plan::book::PlanBook;
+use super::plan::shard::ShardKey;
+use super::publish::Published;
+use super::references::References;
+use super::sink::Sink;
+use crate::api::{
+    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    RoutingSchedule, Tariff, Tenant,
+};
+use crate::domain::digest::Digest;
+use crate::domain::numbering::FourHundred;
+use crate::runtime::clock::Clock;
+use crate::runtime::dirty::DirtySet;
+use crate::runtime::metrics::ControllerMetrics;
+
+/// The caches of every kind the loops read. Pruned of managedFields and last-applied annotations.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub numbers: Store<FourHundredNumber>,
+    pub gateways: Store<CallGateway>,
+    pub tariffs: Store<Tariff>,
+    pub pools: Store<NumberPool>,
+    pub claims: Store<NumberClaim>,
+    pub calendars: Store<HolidayCalendar>,
+    pub tenants: Store<Tenant>,
+    pub approvals: Store<Approval>,
+    pub schedules: Store<RoutingSchedule>,
+    pub overrides: Store<RoutingOverride>,
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+/// What the operator knows of a plan part it did not necessarily write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartSeen {
+    pub digest: Option<Digest>,
+    pub resource_version: String,
+    /// Somebody else's name stands among the managers of the text.
+    pub foreign: bool,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Who vouches for tenants and who decides about numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// A cluster: approvals are objects.
+    Approvals,
+    /// A folder: what only a cluster knows is assumed in the tenant's favour.
+    Assumed,
+}
+
+/// Namespaces in which gateways are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayNamespaces {
+    All,
+    Only(Vec<String>),
+}
+
+impl GatewayNamespaces {
+    /// Whether a gateway in `namespace` is served.
+    pub fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+}
+
+/// Set once at start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub trust: Trust,
+    pub gateway_namespaces: GatewayNamespaces,
+    /// Most usage and clock writes a second, all objects together.
+    pub usage_writes_per_second: u32,
+}
+
+/// What in-process workers say of a gateway: addresses and ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GatewayWord {
+    /// Listener name → address.
+    pub addresses: BTreeMap<String, String>,
+    /// Listener name → why it could not be opened.
+    pub refused: BTreeMap<String, String>,
+    /// `None`: no ledger in this process; else whether it takes records.
+    pub ledger: Option<Result<(), String>>,
+    /// Call record intake's token: `None` where the gateway names no Secret.
+    pub token: Option<Result<(), String>>,
+    /// Records kept for numbers that nobody held.
+    pub unheld_records: u64,
+}
+
+/// Month-to-date of a tenant, as the usage loop last had it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CapsReached(pub BTreeMap<FourHundred, String>);
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct World {
+    pub stores: Stores,
+    pub hub: Hub,
+    pub sink: Sink,
+    pub clock: Clock,
+    pub metrics: ControllerMetrics,
+    pub settings: Settings,
+    pub published: Published,
+    /// Shards whose parts must be rendered anew.
+    pub dirty_shards: DirtySet<ShardKey>,
+    /// Numbers whose usage may have to be written.
+    pub usage_of: DirtySet<Key>,
+    /// Tenants whose account may have to be written.
+    pub usage_of_tenant: DirtySet<String>,
+    /// When this process began; claims made since are known whole.
+    pub began: Timestamp,
+    references: Mutex<References>,
+    plan: Mutex<PlanBook>,
+    parts: Mutex<HashMap<(String, String), PartSeen>>,
+    gateway_words: Mutex<HashMap<Key, GatewayWord>>,
+    caps: Mutex<CapsReached>,
+    jitter: AtomicU64,
+    pub(super) patience: Patience,
+    /// Scopes of plan parts whose first list is not whole yet.
+    listing: Mutex<BTreeSet<String>>,
+}
+
+impl World {
+    /// A world at its start.
+    pub fn new(
+        stores: Stores,
+        hub: Hub,
+        sink: Sink,
+        clock: Clock,
+        metrics: ControllerMetrics,
+        settings: Settings,
+        seed: u64,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            stores,
+            hub,
+            sink,
+            metrics,
+            settings,
+            published: Published::default(),
+            dirty_shards: DirtySet::default(),
+            began: clock.now(),
+            clock,
+            references: Mutex::default(),
+            plan: Mutex::default(),
+            parts: Mutex::default(),
+            gateway_words: Mutex::default(),
+            caps: Mutex::default(),
+            jitter: AtomicU64::new(seed | 1),
+            patience: Patience::default(),
+            listing: Mutex::default(),
+            usage_of: DirtySet::default(),
+            usage_of_tenant: DirtySet::default(),
+        })
+    }
+
+    /// The reverse index.
+    pub fn references(&self) -> MutexGuard<'_, References> {
+        self.references.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plan book.
+    pub fn plan(&self) -> MutexGuard<'_, PlanBook> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Plan parts as the watch shows them, by namespace and name.
+    pub fn parts(&self) -> MutexGuard<'_, HashMap<(String, String), PartSeen>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the workers of a gateway say.
+    pub fn gateway_word(&self, gateway: &Key) -> Option<GatewayWord> {
+        self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner).get(gateway).cloned()
+    }
+
+    /// The workers of a gateway say something (new); returns whether it differs.
+    pub fn told_by_gateway(&self, gateway: &Key, word: GatewayWord) -> bool {
+        let mut words = self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.insert(gateway.clone(), word.clone()).as_ref() != Some(&word)
+    }
+
+    /// The plan parts of `scope` (a namespace, or empty for all) are being listed.
+    pub fn parts_listing(&self, scope: &str) {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned());
+    }
+
+    /// The first list of `scope`'s plan parts is whole.
+    pub fn parts_listed(&self, scope: &str) {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
+
+    /// Whether every scope's plan parts are known.
+    pub fn knows_parts(&self) -> bool {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Numbers whose monthly cap is reached.
+    pub fn caps(&self) -> MutexGuard<'_, CapsReached> {
+        self.caps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number in 0..1 to spread retries; xorshift over the seed given at the start.
+    pub fn jitter(&self) -> f64 {
+        let mut value = self.jitter.load(Ordering::Relaxed);
+        value ^= value << 13;
+        value ^= value >> 7;
+        value ^= value << 17;
+        self.jitter.store(value, Ordering::Relaxed);
+        #[allow(clippy::cast_precision_loss)] // 53 bits are kept, and it only spreads pauses
+        let unit = (value >> 11) as f64 / (1_u64 << 53) as f64;
+        unit
+    }
+
+    /// How long until `at`, at least one millisecond.
+    pub fn until(&self, at: Timestamp) -> Duration {
+        let left = at.duration_since(self.clock.now());
+        Duration::try_from(left).unwrap_or_default().max(Duration::from_millis(1))
+    }
+
+    /// Marks shards for the plan writer.
+    pub fn mark_shards(&self, shards: impl IntoIterator<Item = ShardKey>) {
+        for shard in shards {
+            self.dirty_shards.mark(shard);
+        }
+    }
+}
+
+/// Looks up by key instead of by kube's own reference type.
+pub trait Find<K: Kind> {
+    /// The object, if the store has it.
+    fn find_key(&self, key: &Key) -> Option<Arc<K>>;
+    /// A cluster-scoped object by name.
+    fn find_name(&self, name: &str) -> Option<Arc<K>>;
+}
+
+impl<K: Kind> Find<K> for Store<K> {
+    fn find_key(&self, key: &Key) -> Option<Arc<K>> {
+        self.get(&reference(key))
+    }
+
+    fn find_name(&self, name: &str) -> Option<Arc<K>> {
+        self.get(&ObjectRef::new(name))
+    }
+}
+
+/// kube's reference to the object with this key.
+pub fn reference<K: Kind>(key: &Key) -> ObjectRef<K> {
+    let reference = ObjectRef::new(&key.name);
+    if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+}

@@ -1,0 +1,309 @@
+//! From the text of a part to its compiled form; a part that does not stand is refused whole. Pure.
+//!
+//! The error names the number and the field, so that whoever reads a worker's log finds the object to mend. Nothing
+//! here depends on other parts: a leaf carries the schedules and calendars that it names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::compile::{Compiler, Violation};
+use super::compiled::{CompiledLeaf, CompiledNumber, CompiledOverride, LeafHeader, LeafKey};
+use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
+use super::head::CompiledHead;
+use super::plan::{CompiledPart, Plan};
+use crate::domain::calendar::{Calendar, Month, Schedule};
+use crate::domain::digest::Digest;
+use crate::domain::numbering::FourHundred;
+
+/// Why a part is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("the part is not JSON of this format")]
+    Json(#[source] serde_json::Error),
+    #[error("the part is of format {seen}, and this build reads up to {FORMAT}: upgrade the workers first")]
+    Format { seen: u32 },
+    #[error("gateway {gateway}: {field} {sentence}")]
+    Head { gateway: String, field: String, sentence: String },
+    #[error("leaf of {namespace}: {field} {sentence}")]
+    Leaf { namespace: String, field: String, sentence: String },
+    #[error("number {number}: {field} {sentence}")]
+    Number { number: String, field: String, sentence: String },
+    #[error("number at position {position} is not an entry of this format")]
+    Entry {
+        position: usize,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl LoadError {
+    fn number(number: &str, violation: Violation) -> Self {
+        Self::Number { number: number.to_owned(), field: violation.field, sentence: violation.sentence }
+    }
+}
+
+/// A part that has been read and stands.
+#[derive(Debug)]
+pub enum LoadedPart {
+    Routing(CompiledPart),
+    /// For billing: read, of a known format, not compiled.
+    Bindings(Bindings),
+    Prices(Prices),
+}
+
+/// Reads the text of any part.
+pub fn load(text: &str) -> Result<LoadedPart, LoadError> {
+    let part: Part =
+        serde_json::from_str(text).map_err(|error| newer_format(text).unwrap_or(LoadError::Json(error)))?;
+    load_part(part, Digest::of(text.as_bytes()))
+}
+
+/// A later format may not parse at all; then its number is the better answer.
+fn newer_format(text: &str) -> Option<LoadError> {
+    #[derive(serde::Deserialize)]
+    struct OnlyFormat {
+        format: u32,
+    }
+    let seen = serde_json::from_str::<OnlyFormat>(text).ok()?.format;
+    (seen > FORMAT).then_some(LoadError::Format { seen })
+}
+
+/// Compiles a part whose text has `digest`.
+pub fn load_part(part: Part, digest: Digest) -> Result<LoadedPart, LoadError> {
+    let seen = match &part {
+        Part::Head(head) => head.format,
+        Part::Numbers(numbers) => numbers.format,
+        Part::Bindings(bindings) => bindings.format,
+        Part::Prices(prices) => prices.format,
+    };
+    if seen == 0 || seen > FORMAT {
+        return Err(LoadError::Format { seen });
+    }
+    Ok(match part {
+        Part::Head(head) => LoadedPart::Routing(load_head(&head, digest)?),
+        Part::Numbers(numbers) => LoadedPart::Routing(load_numbers(&numbers, digest)?),
+        Part::Bindings(bindings) => LoadedPart::Bindings(bindings),
+        Part::Prices(prices) => LoadedPart::Prices(prices),
+    })
+}
+
+fn load_head(head: &Head, digest: Digest) -> Result<CompiledPart, LoadError> {
+    Ok(CompiledPart::Head(Arc::new(CompiledHead::compile(head, digest)?)))
+}
+
+fn load_numbers(numbers: &Numbers, digest: Digest) -> Result<CompiledPart, LoadError> {
+    Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest)?)))
+}
+
+/// A plan of parts that are at hand: folder tools and tests. Each part's digest is that of its JSON.
+pub fn plan_of(parts: impl IntoIterator<Item = Part>) -> Result<Plan, LoadError> {
+    let mut compiled = Vec::new();
+    for part in parts {
+        let digest = Digest::of_json(&part);
+        if let LoadedPart::Routing(part) = load_part(part, digest)? {
+            compiled.push(part);
+        }
+    }
+    Ok(Plan::default().with_parts(compiled))
+}
+
+/// Compiles a leaf of numbers.
+pub fn compile_leaf(leaf: &Numbers, digest: Digest) -> Result<CompiledLeaf, LoadError> {
+    let fault = |field: &str, sentence: String| LoadError::Leaf {
+        namespace: leaf.namespace.clone(),
+        field: field.to_owned(),
+        sentence,
+    };
+    if !(1..=9).contains(&leaf.tenant.forwards_per_call) {
+        return Err(fault(
+            "tenant.forwardsPerCall",
+            format!("is {}, and 1 to 9 is needed", leaf.tenant.forwards_per_call),
+        ));
+    }
+    if leaf.leaf.len() > 64 || !leaf.leaf.bytes().all(|digit| matches!(digit, b'0' | b'1')) {
+        return Err(fault("leaf", format!("{:?} is not a path of 0 and 1", leaf.leaf)));
+    }
+    let header = Arc::new(LeafHeader {
+        key: LeafKey { gateway: leaf.gateway.clone(), namespace: leaf.namespace.clone(), path: leaf.leaf.clone() },
+        digest,
+        tenant: leaf.tenant.name.clone(),
+        tenant_state: leaf.tenant.state,
+        forwards_per_call: leaf.tenant.forwards_per_call,
+    });
+    let schedules = compile_schedules(leaf)?;
+    let mut extras = Extras::of(leaf);
+    let mut numbers: Vec<Arc<CompiledNumber>> = Vec::with_capacity(leaf.numbers.len());
+    for (position, raw) in leaf.numbers.iter().enumerate() {
+        let entry: NumberEntry =
+            serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
+        let number = compile_number(&entry, &header, &schedules, &mut extras)?;
+        if numbers.last().is_some_and(|earlier| earlier.number.as_u64() >= number.number.as_u64()) {
+            return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
+        }
+        numbers.push(Arc::new(number));
+    }
+    if let Some((number, list)) = extras.left_over() {
+        return Err(fault(list, format!("names {number}, which is not in this leaf")));
+    }
+    Ok(CompiledLeaf { header, numbers })
+}
+
+fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, LoadError> {
+    let fault =
+        |field: String, sentence: String| LoadError::Leaf { namespace: leaf.namespace.clone(), field, sentence };
+    let mut calendars = BTreeMap::new();
+    for (name, document) in &leaf.calendars {
+        let calendar =
+            Calendar::new(document).map_err(|error| fault(format!("calendars[{name}]"), error.to_string()))?;
+        calendars.insert(name.as_str(), calendar);
+    }
+    let mut schedules = BTreeMap::new();
+    for (name, document) in &leaf.schedules {
+        let calendar = match document.calendar.as_deref() {
+            None => None,
+            Some(wanted) => Some(calendars.get(wanted).ok_or_else(|| {
+                fault(format!("schedules[{name}].calendar"), format!("names {wanted:?}, which is not in this leaf"))
+            })?),
+        };
+        let schedule = Schedule::compile(document, calendar)
+            .map_err(|error| fault(format!("schedules[{name}]"), error.to_string()))?;
+        schedules.insert(name.as_str(), Arc::new(schedule));
+    }
+    Ok(schedules)
+}
+
+/// What a leaf says of its numbers outside their entries.
+struct Extras<'a> {
+    overrides: BTreeMap<&'a str, Vec<&'a OverrideEntry>>,
+    caps_reached: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Extras<'a> {
+    fn of(leaf: &'a Numbers) -> Self {
+        let mut overrides: BTreeMap<&str, Vec<&OverrideEntry>> = BTreeMap::new();
+        for entry in &leaf.overrides {
+            overrides.entry(&entry.number).or_default().push(entry);
+        }
+        let caps_reached = leaf.caps_reached.iter().map(|(number, month)| (number.as_str(), month.as_str())).collect();
+        Self { overrides, caps_reached }
+    }
+
+    /// A number that is spoken of and was not taken, with the list that does.
+    fn left_over(&self) -> Option<(&'a str, &'static str)> {
+        let overridden = self.overrides.keys().next().map(|number| (*number, "overrides"));
+        overridden.or_else(|| self.caps_reached.keys().next().map(|number| (*number, "capsReached")))
+    }
+}
+
+fn compile_number(
+    entry: &NumberEntry,
+    header: &Arc<LeafHeader>,
+    schedules: &BTreeMap<&str, Arc<Schedule>>,
+    extras: &mut Extras<'_>,
+) -> Result<CompiledNumber, LoadError> {
+    let fault = |field: &str, sentence: String| {
+        LoadError::number(&entry.number, Violation { field: field.to_owned(), sentence })
+    };
+    let number: FourHundred = entry.number.parse().map_err(|_| fault("number", "is not a 400 number".to_owned()))?;
+    let schedule = match entry.schedule.as_deref() {
+        None => None,
+        Some(wanted) => {
+            let found = schedules.get(wanted);
+            Some(Arc::clone(
+                found.ok_or_else(|| fault("schedule", format!("names {wanted:?}, which is not in this leaf")))?,
+            ))
+        }
+    };
+    let period_names: Option<Vec<&str>> =
+        schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
+    let mut compiler = Compiler::new(number, entry, period_names.as_deref());
+    let compiled = compiler.entry(entry);
+    let mut overrides = Vec::new();
+    for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
+        if item.from >= item.until {
+            compiler.refuse(format!("overrides[{}].until", item.name), "is not after from");
+        }
+        if let Some(to) = compiler.target(&format!("overrides[{}].to", item.name), &item.to) {
+            overrides.push(CompiledOverride { name: item.name.clone(), from: item.from, until: item.until, to });
+        }
+    }
+    let cap_reached = match extras.caps_reached.remove(entry.number.as_str()) {
+        None => None,
+        Some(month) => Some(month.parse::<Month>().map_err(|error| fault("capsReached", error.to_string()))?),
+    };
+    if let Some(violation) = compiler.violations.into_iter().next() {
+        return Err(LoadError::number(&entry.number, violation));
+    }
+    Ok(CompiledNumber {
+        number,
+        name: entry.name.clone(),
+        leaf: Arc::clone(header),
+        state: entry.state,
+        schedule,
+        entry: compiled,
+        overrides,
+        cap_reached,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::domain::routing::worlds;
+
+    fn refusal(spoil: impl FnOnce(&mut serde_json::Value)) -> String {
+        let mut part = serde_json::to_value(worlds::leaf()).unwrap();
+        part["part"] = "numbers".into();
+        spoil(&mut part);
+        let error = load(&part.to_string()).unwrap_err();
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        format!("{error}{cause}")
+    }
+
+    #[test]
+    fn a_part_survives_its_own_text() {
+        let text = serde_json::to_string(&Part::Numbers(worlds::leaf())).unwrap();
+        let LoadedPart::Routing(CompiledPart::Leaf(leaf)) = load(&text).unwrap() else { panic!("a leaf was written") };
+        assert_eq!(leaf.header.digest, Digest::of(text.as_bytes()));
+        assert_eq!(leaf.numbers.len(), 2);
+        assert!(leaf.number("4001000868".parse().unwrap()).is_some());
+        assert!(leaf.number("4001000869".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_leaf_is_refused_whole_with_number_and_field() {
+        let cases: Vec<(fn(&mut serde_json::Value), &str)> = vec![
+            (|p| p["numbers"][0]["schedule"] = "0000".into(), "number 4001000868: schedule names \"0000\""),
+            (|p| p["numbers"][0]["rules"][3]["to"]["group"] = "x".into(), "number 4001000868: rules[by-day].to.group"),
+            (
+                |p| p["numbers"][0]["destinations"][0]["number"] = "010".into(),
+                "number 4001000868: destinations[beijing].number",
+            ),
+            (|p| p["numbers"][1]["number"] = "4001000868".into(), "numbers 4001000868 stands out of order or twice"),
+            (|p| p["numbers"][1]["state"] = "Asleep".into(), "number at position 1"),
+            (|p| p["overrides"][0]["number"] = "4001000111".into(), "overrides names 4001000111"),
+            (
+                |p| p["overrides"][0]["to"] = serde_json::json!({"destination": "x"}),
+                "number 4001000868: overrides[typhoon].to.destination",
+            ),
+            (|p| p["capsReached"]["4001000900"] = "November".into(), "number 4001000900: capsReached"),
+            (|p| p["tenant"]["forwardsPerCall"] = 12.into(), "tenant.forwardsPerCall is 12"),
+            (|p| p["leaf"] = "../01".into(), "leaf \"../01\""),
+            (|p| p["format"] = 7.into(), "format 7"),
+            (|p| p["tenant"] = 7.into(), "not JSON of this format"),
+            (|p| p["part"] = "menus".into(), "menus"),
+        ];
+        for (spoil, expected) in cases {
+            let seen = refusal(spoil);
+            assert!(seen.contains(expected), "{seen:?} should say {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_later_format_says_so_even_where_it_does_not_parse() {
+        let error = load(r#"{"part":"menus","format":2}"#).unwrap_err();
+        assert!(matches!(error, LoadError::Format { seen: 2 }), "{error}");
+    }
+}

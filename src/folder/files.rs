@@ -1,0 +1,95 @@
+//! Which files of a folder are manifests, in an order that does not depend on the file system.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::ROUTING_TEST_SUFFIX;
+use super::fault::{Fault, Place, Position, Problem};
+use super::yaml::MAX_BYTES;
+
+/// Files of one folder.
+const MAX_FILES: usize = 10_000;
+/// Folders within folders.
+const MAX_LEVELS: usize = 32;
+
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub manifests: Vec<PathBuf>,
+    pub routing_tests: Vec<PathBuf>,
+}
+
+/// Lists `path` and what is below it. As with `kubectl apply -R`, links to folders are not followed (a mounted
+/// ConfigMap's files are links to files, which are) and a file named on its own is read whatever its name.
+pub(super) fn list(path: &Path) -> Result<Found, Problem> {
+    let mut found = Found::default();
+    let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if kind.is_dir() {
+        walk(path, 0, &mut found)?;
+    } else {
+        found.put(path.to_owned());
+    }
+    Ok(found)
+}
+
+fn walk(folder: &Path, level: usize, found: &mut Found) -> Result<(), Problem> {
+    if level > MAX_LEVELS {
+        return Err(problem(folder, Fault::TooDeep { limit: MAX_LEVELS }));
+    }
+    let unreadable = |error| unreadable(folder, &error);
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            walk(&path, level + 1, found)?;
+        } else if is_manifest(&name) && path.is_file() {
+            found.put(path);
+        }
+        if found.manifests.len() + found.routing_tests.len() > MAX_FILES {
+            return Err(problem(folder, Fault::TooManyFiles { limit: MAX_FILES }));
+        }
+    }
+    Ok(())
+}
+
+fn is_manifest(name: &str) -> bool {
+    let kustomization = matches!(name, "kustomization.yaml" | "kustomization.yml");
+    let suffix = Path::new(name).extension().and_then(|suffix| suffix.to_str());
+    !kustomization && matches!(suffix, Some("yaml" | "yml" | "json"))
+}
+
+impl Found {
+    fn put(&mut self, path: PathBuf) {
+        let is_test = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ROUTING_TEST_SUFFIX));
+        if is_test { self.routing_tests.push(path) } else { self.manifests.push(path) }
+    }
+}
+
+/// Reads a file whole, up to the bound, so that a device or a growing file cannot fill the memory.
+pub(super) fn read(path: &Path) -> Result<String, Problem> {
+    let mut text = String::new();
+    let limit = MAX_BYTES as u64;
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    file.take(limit + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
+    if text.len() > MAX_BYTES {
+        return Err(problem(path, Fault::TooLarge { limit }));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    problem(path, Fault::Unreadable(error.to_string()))
+}
+
+fn problem(path: &Path, fault: Fault) -> Problem {
+    let place = Place { file: Arc::from(path), position: Position { line: 1, column: 1 } };
+    Problem { place, path: String::new(), fault }
+}

@@ -1,0 +1,106 @@
+//! Writes answers into a buffer that is used again (RFC 3261 §8.2.6).
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use super::scan::Request;
+
+/// An answer under construction.
+#[derive(Debug)]
+pub struct Answer<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'o> Answer<'o> {
+    /// Begins with the status line and the header fields that every answer repeats from its request.
+    pub fn begin(
+        out: &'o mut Vec<u8>,
+        request: &Request<'_>,
+        source: SocketAddr,
+        to_tag: u64,
+        status: u16,
+        phrase: &str,
+    ) -> Self {
+        out.clear();
+        let mut answer = Self { out };
+        answer.text(format_args!("SIP/2.0 {status} {phrase}\r\n"));
+        answer.vias(request, source);
+        answer.repeat(b"From: ", request.from);
+        answer.bytes(b"To: ");
+        answer.folded(request.to);
+        if !request.has_to_tag {
+            answer.text(format_args!(";tag={to_tag:016x}"));
+        }
+        answer.bytes(b"\r\n");
+        answer.repeat(b"Call-ID: ", request.call_id);
+        answer.repeat(b"CSeq: ", request.cseq);
+        answer
+    }
+
+    /// Adds a header field.
+    pub fn field(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
+        self.text(format_args!("{name}: {value}\r\n"));
+    }
+
+    /// Adds a header field with a value of the request's own.
+    pub fn repeat(&mut self, name_and_colon: &[u8], value: &[u8]) {
+        self.bytes(name_and_colon);
+        self.folded(value);
+        self.bytes(b"\r\n");
+    }
+
+    /// Ends the answer; it has no body.
+    pub fn end(mut self) {
+        self.bytes(b"Content-Length: 0\r\n\r\n");
+    }
+
+    fn vias(&mut self, request: &Request<'_>, source: SocketAddr) {
+        let top = &request.top_via;
+        self.bytes(b"Via: ");
+        self.folded(top.sent);
+        self.other_parameters(top.parameters);
+        let address = source.ip().to_canonical();
+        // RFC 3581 §4 wants `received` beside `rport` always, RFC 3261 §18.2.1 where the host is another.
+        if top.asks_rport || !is_same_host(top.host, address) {
+            self.text(format_args!(";received={address}"));
+        }
+        if top.asks_rport {
+            self.text(format_args!(";rport={}", source.port()));
+        }
+        self.folded(top.rest);
+        self.bytes(b"\r\n");
+        for line in request.vias.iter().skip(1) {
+            self.repeat(b"Via: ", line);
+        }
+    }
+
+    /// The top Via's parameters without `received` and `rport`, which are this server's to say.
+    fn other_parameters(&mut self, parameters: &[u8]) {
+        for one in parameters.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|one| !one.is_empty()) {
+            let name = one.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+            if !name.eq_ignore_ascii_case(b"received") && !name.eq_ignore_ascii_case(b"rport") {
+                self.bytes(b";");
+                self.folded(one);
+            }
+        }
+    }
+
+    fn text(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a Vec cannot fail.
+        let _ = self.out.write_fmt(text);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// A value that was folded over lines goes out on one, and no line end of a request ever gets out.
+    fn folded(&mut self, value: &[u8]) {
+        self.out.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
+    }
+}
+
+fn is_same_host(host: &[u8], address: IpAddr) -> bool {
+    let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+    std::str::from_utf8(bare).ok().and_then(|host| host.parse::<IpAddr>().ok()) == Some(address)
+}
