@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::calendar::Month;
+use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::rating::{CallRecord, MicroYuan, Unrated};
 
@@ -57,9 +58,41 @@ pub enum Booking {
 /// A record as it is handed to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    pub record: CallRecord,
-    /// Its JSON as the sender wrote it: kept, so that nothing is lost by our reading of it.
-    pub body: String,
+    record: CallRecord,
+    body: String,
+    call: Digest,
+    content: Digest,
+}
+
+impl Received {
+    /// `body` is the record's JSON as the sender wrote it: kept, so that nothing is lost by our reading of it. Hashes
+    /// are made here, since this may run on any thread and booking on one only.
+    pub fn new(record: CallRecord, body: String) -> Self {
+        let (call, content) = (Self::call_digest(&record), record.content_hash());
+        Self { record, body, call, content }
+    }
+
+    pub fn record(&self) -> &CallRecord {
+        &self.record
+    }
+
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// Digest of the call id.
+    pub(crate) fn call(&self) -> &Digest {
+        &self.call
+    }
+
+    /// Digest of what the record says, however it was written.
+    pub(crate) fn content(&self) -> &Digest {
+        &self.content
+    }
+
+    pub(crate) fn call_digest(record: &CallRecord) -> Digest {
+        Digest::of(record.identity().call_id.as_bytes())
+    }
 }
 
 /// Why a kept record is not rated.

@@ -15,7 +15,7 @@ use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::rating::Charge;
 use crate::domain::rating::book::PriceBook;
-use crate::domain::rating::monthly::{Holder, Span, Unpriced, monthly_charges, setup_charge};
+use crate::domain::rating::monthly::{Holder, Span, monthly_charges, setup_charge};
 use crate::ledger::{Accrued, LedgerError};
 
 /// Numbers looked at in one transaction, so that records are not kept waiting at the turn of a month.
@@ -58,7 +58,8 @@ fn day(instant: Timestamp, zone: &TimeZone) -> jiff::civil::Date {
 #[derive(Default)]
 struct Due {
     lines: Vec<(i64, i64, Charge)>,
-    unpriced: Vec<Unpriced>,
+    /// Sentences that say what has no price.
+    unpriced: Vec<String>,
 }
 
 /// Books what one number owes up to `now`.
@@ -70,7 +71,7 @@ pub(super) fn number_fees(desk: &mut Desk<'_>, number: i64, now: Timestamp) -> R
         return Ok(Accrued::default());
     };
     for unpriced in &due.unpriced {
-        tracing::warn!(reason = %unpriced, "a fee is not booked");
+        tracing::warn!(reason = unpriced, "a fee is not booked");
     }
     let mut accrued = Accrued { fees: 0, unpriced: due.unpriced.len() as u64 };
     for (account, binding, charge) in &due.lines {
@@ -117,8 +118,9 @@ fn due(
         let spans: Vec<Span<'_>> = with_ids.iter().map(|(_, span)| *span).collect();
         let Some(((first_binding, first), last)) = with_ids.first().zip(spans.last()) else { continue };
         let holder = Holder { number, tenant };
-        if let Some(charge) = setup_charge(holder, first.book, first.from) {
-            due.lines.push((account, *first_binding, charge));
+        match setup_charge(holder, first.book, first.from) {
+            Some(charge) => due.lines.push((account, *first_binding, charge)),
+            None => due.unpriced.push(format!("set-up: the price book had no version on {}", first.from)),
         }
         let from = history.accrued_through.unwrap_or(first.from).max(first.from.max(horizon)).min(now);
         let end = last.book.month_of(now);
@@ -127,7 +129,7 @@ fn due(
             let monthly = monthly_charges(holder, &spans, month, now);
             let lines = monthly.charges.into_iter().map(|charge| (account, binding_of(&with_ids, &charge), charge));
             due.lines.extend(lines);
-            due.unpriced.extend(monthly.unpriced);
+            due.unpriced.extend(monthly.unpriced.iter().map(ToString::to_string));
             month = month.next();
         }
     }

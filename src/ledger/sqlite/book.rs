@@ -27,7 +27,7 @@ pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> 
     received
         .iter()
         .map(|one| {
-            if one.record.started_at() < horizon {
+            if one.record().started_at() < horizon {
                 return Ok(Booking::Refused(format!("startedAt is more than {months} months ago")));
             }
             book(desk, one, at)
@@ -37,9 +37,8 @@ pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> 
 
 fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booking, LedgerError> {
     let failed = desk.failed();
-    let record = &received.record;
-    let call = call_hash(&record.identity().call_id);
-    let content = half(&record.content_hash());
+    let record = received.record();
+    let (call, content) = (half(received.call()), half(received.content()));
     let source = desk.memory.source(desk.connection, &record.identity().source).map_err(failed)?;
     let index = i64::from(record.identity().leg);
     let mut legs = call::legs(desk.connection, &call).map_err(failed)?;
@@ -151,12 +150,8 @@ pub(super) fn settle(
     Ok(Some(reason))
 }
 
-pub(super) fn call_hash(call_id: &str) -> CallHash {
-    half(&Digest::of(call_id.as_bytes()))
-}
-
 /// 128 bits: no two of all the records there will ever be share them.
-fn half(digest: &Digest) -> [u8; 16] {
+pub(super) fn half(digest: &Digest) -> [u8; 16] {
     let mut half = [0; 16];
     for (to, from) in half.iter_mut().zip(digest.as_bytes()) {
         *to = *from;
@@ -164,21 +159,16 @@ fn half(digest: &Digest) -> [u8; 16] {
     half
 }
 
-fn keep_record(
-    desk: &Desk<'_>,
-    Received { record, body }: &Received,
-    distance: DistanceClass,
-    at: Timestamp,
-) -> rusqlite::Result<i64> {
+fn keep_record(desk: &Desk<'_>, received: &Received, distance: DistanceClass, at: Timestamp) -> rusqlite::Result<i64> {
     let mut statement = desk.connection.prepare_cached(
         "INSERT INTO records (received_at, started_at, number, distance, body) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     statement.insert((
         at.as_millisecond(),
-        record.started_at().as_millisecond(),
-        value::number_column(record.number()),
+        received.record().started_at().as_millisecond(),
+        value::number_column(received.record().number()),
         value::distance_column(distance),
-        body,
+        received.body(),
     ))
 }
 
@@ -213,5 +203,5 @@ fn keep_conflict(
         "INSERT INTO conflicts (record, content, received_at, body) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (record, content) DO NOTHING",
     )?;
-    statement.execute((record, content.as_slice(), at.as_millisecond(), &received.body))
+    statement.execute((record, content.as_slice(), at.as_millisecond(), received.body()))
 }

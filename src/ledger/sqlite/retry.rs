@@ -11,7 +11,7 @@ use super::totals::UsageKey;
 use super::value;
 use super::writer::Desk;
 use crate::domain::rating::{CallRecord, DistanceClass};
-use crate::ledger::{LedgerError, Retried, UnratedReason};
+use crate::ledger::{LedgerError, Received, Retried, UnratedReason};
 
 /// Records looked at in one transaction, so that new ones are not kept waiting.
 const STEP: i64 = 1_000;
@@ -87,7 +87,7 @@ fn retry(desk: &mut Desk<'_>, waiting: &Waiting, now: Timestamp) -> Result<bool,
 
 /// Lets the record's leg count where the verdict says.
 fn move_leg(desk: &mut Desk<'_>, record: &CallRecord, id: i64, verdict: &Verdict) -> rusqlite::Result<()> {
-    let call: CallHash = book::call_hash(&record.identity().call_id);
+    let call: CallHash = book::half(&Received::call_digest(record));
     let before = call::legs(desk.connection, &call)?;
     let to = verdict.key;
     let after: Vec<Leg> =

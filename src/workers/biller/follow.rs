@@ -168,6 +168,8 @@ fn until_next_quarter(now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::sqlite::tests::bench::{NUMBER, binding, now, part, prices};
+    use crate::ledger::sqlite::{Options, SqliteLedger};
 
     #[test]
     fn fees_are_looked_at_when_a_quarter_begins() {
@@ -176,6 +178,35 @@ mod tests {
         {
             assert_eq!(until_next_quarter(now.parse().unwrap()), Duration::from_secs(seconds), "{now}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_cannot_be_used_does_not_hold_back_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::at(&folder.path().join("ledger.db"));
+        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&options, now()).unwrap());
+        let (parts, follow) = mpsc::channel(4);
+        let mut newer = part("0", Vec::new());
+        newer.format = 99;
+        let entries = vec![binding(NUMBER, "acme", &prices("0.60"))];
+        for part in [
+            BillingPart::Bindings(newer),
+            BillingPart::Bindings(part("1", entries)),
+            BillingPart::Prices(prices("0.60")),
+        ] {
+            parts.send(part).await.unwrap();
+        }
+        drop(parts);
+        let counters = Counters::default();
+        Biller::new(Arc::clone(&ledger), Clock::showing(now()), counters.clone()).run(follow).await;
+        let usage = ledger.usage_of(NUMBER.parse().unwrap(), "2026-11".parse().unwrap()).await.unwrap();
+        assert_eq!(usage[0].charges.setup, "200.00".parse().unwrap(), "the fee that waited for its price book");
+        let mut registry = prometheus_client::registry::Registry::default();
+        counters.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("fourhundred_billing_parts_total{result=\"refused\"} 1"), "{text}");
+        assert!(text.contains("fourhundred_billing_parts_total{result=\"applied\"} 2"), "{text}");
     }
 
     #[test]

@@ -95,7 +95,7 @@ const LINES: &str = "application/x-ndjson";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_record_is_booked_by_the_bindings_that_the_plan_gave() {
     let served = serve().await;
-    let body = LegOf::call("a84b", 124).received().body;
+    let body = LegOf::call("a84b", 124).received().body().to_owned();
     let answer = served.post("application/json; charset=utf-8", &body).await;
     let expected = json!({"accepted": 1, "duplicates": 0, "conflicts": 0, "unrated": 0, "refused": []});
     assert_eq!((answer.code, answer.body), (200, expected));
@@ -106,15 +106,15 @@ async fn one_record_is_booked_by_the_bindings_that_the_plan_gave() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_line_is_answered_for() {
     let served = serve().await;
-    let line = |call: &str, seconds| LegOf::call(call, seconds).received().body;
+    let line = |call: &str, seconds| LegOf::call(call, seconds).received().body().to_owned();
     let lines = [
         line("a", 60),
         line("a", 60),
         line("a", 90),
-        LegOf { number: "4001999999", ..LegOf::call("b", 60) }.received().body,
+        LegOf { number: "4001999999", ..LegOf::call("b", 60) }.received().body().to_owned(),
         line("c", 60).replace("fs-1", "fs-9"),
         line("d", 60).replace("\"outcome\":\"Answered\"", "\"outcome\":\"Busy\""),
-        LegOf { started_at: at("2024-01-01T00:00:00+08:00"), ..LegOf::call("e", 60) }.received().body,
+        LegOf { started_at: at("2024-01-01T00:00:00+08:00"), ..LegOf::call("e", 60) }.received().body().to_owned(),
     ];
     let answer = served.post(LINES, &lines.join("\n")).await;
     assert_eq!(answer.code, 200);
@@ -143,7 +143,7 @@ async fn a_request_of_which_nothing_can_be_used_is_unprocessable() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_send_or_sends_wrongly_is_told_how() {
     let served = serve().await;
-    let body = LegOf::call("a", 60).received().body;
+    let body = LegOf::call("a", 60).received().body().to_owned();
     let json = "Content-Type: application/json";
     let token = "Authorization: Bearer switch-secret";
     // The password of any user: what FreeSWITCH can send.
@@ -168,7 +168,7 @@ async fn who_may_not_send_or_sends_wrongly_is_told_how() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn intake_is_off_without_a_token_and_follows_its_settings() {
     let served = serve().await;
-    let body = LegOf::call("a", 60).received().body;
+    let body = LegOf::call("a", 60).received().body().to_owned();
     served.settings.store(Arc::new(IntakeSettings::default()));
     let answer = served.post("application/json", &body).await;
     assert_eq!(answer.code, 503);
@@ -180,7 +180,7 @@ async fn intake_is_off_without_a_token_and_follows_its_settings() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_that_fails_is_not_an_acceptance() {
     let served = serve().await;
-    let body = LegOf::call("a", 60).received().body;
+    let body = LegOf::call("a", 60).received().body().to_owned();
     let outside = rusqlite::Connection::open(&served.path).unwrap();
     outside
         .execute_batch("CREATE TRIGGER fails BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -206,7 +206,7 @@ async fn the_feed_tells_what_changed_and_waits_for_the_next_change() {
     let waiting = served.usage(&question);
     let sending = async {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        served.post("application/json", &LegOf::call("a", 60).received().body).await
+        served.post("application/json", LegOf::call("a", 60).received().body()).await
     };
     let (told, _) = tokio::join!(waiting, sending);
     let usage: Usage = serde_json::from_value(told.body["changed"][0].clone()).unwrap();

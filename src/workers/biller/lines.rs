@@ -70,7 +70,7 @@ fn read_one(text: &[u8], sources: &BTreeSet<String>) -> Result<Received, String>
         return Err(format!("source {source:?} is not among the gateway's callRecords.sources"));
     }
     let body = String::from_utf8(text.to_vec()).map_err(|_| "the record is not UTF-8".to_owned())?;
-    Ok(Received { record, body })
+    Ok(Received::new(record, body))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
         let read = read(body.as_bytes(), Form::Lines, &BTreeSet::new()).unwrap();
         assert_eq!(read.records.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 5]);
         assert_eq!(read.refused.iter().map(|refusal| refusal.line).collect::<Vec<_>>(), [4]);
-        assert_eq!(read.records[0].1.body, record("fs-1", "a"));
+        assert_eq!(read.records[0].1.body(), record("fs-1", "a"));
     }
 
     #[test]

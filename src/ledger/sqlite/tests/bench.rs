@@ -178,6 +178,6 @@ impl LegOf {
             "cause": 16,
         })
         .to_string();
-        Received { record: CallRecord::from_json(body.as_bytes()).unwrap(), body }
+        Received::new(CallRecord::from_json(body.as_bytes()).unwrap(), body)
     }
 }

@@ -1,6 +1,6 @@
 use super::bench::{Bench, LegOf, NUMBER, at, binding, now, part, prices};
 use crate::domain::rating::MicroYuan;
-use crate::ledger::{Booking, Ledger as _, LedgerError, Retried, UnratedCount, UnratedReason};
+use crate::ledger::{Booking, Ledger as _, LedgerError, Received, Retried, UnratedCount, UnratedReason};
 
 fn yuan(text: &str) -> MicroYuan {
     text.parse().unwrap()
@@ -21,11 +21,11 @@ async fn a_record_is_booked_once_and_told_apart_from_its_resend() {
 async fn the_same_record_written_otherwise_is_a_duplicate() {
     let bench = Bench::held().await;
     let first = LegOf::call("a84b", 124).received();
-    let body = first.body.replace("2026-11-23T02:00:00Z", "2026-11-23T10:00:00.000+08:00");
-    assert_ne!(first.body, body);
+    let body = first.body().replace("2026-11-23T02:00:00Z", "2026-11-23T10:00:00.000+08:00");
+    assert_ne!(first.body(), body);
     let record = crate::domain::rating::CallRecord::from_json(body.as_bytes()).unwrap();
     bench.book(vec![first]).await;
-    assert_eq!(bench.book(vec![crate::ledger::Received { record, body }]).await, [Booking::Duplicate]);
+    assert_eq!(bench.book(vec![Received::new(record, body)]).await, [Booking::Duplicate]);
 }
 
 #[tokio::test]

@@ -101,6 +101,17 @@ async fn what_the_price_book_does_not_list_is_told_and_not_booked() {
 }
 
 #[tokio::test]
+async fn a_set_up_before_the_first_prices_is_told_and_not_booked() {
+    let bench = Bench::new();
+    let mut entry = binding(NUMBER, "acme", &prices("0.60"));
+    entry.since = at("2025-12-31T23:00:00+08:00");
+    bench.ledger().keep_price_book(prices("0.60"), now()).await.unwrap();
+    bench.ledger().apply_bindings(part("", vec![entry]), now()).await.unwrap();
+    let tomorrow = at("2026-11-24T00:00:00+08:00");
+    assert_eq!(bench.ledger().accrue(tomorrow).await.unwrap(), Accrued { fees: 0, unpriced: 1 });
+}
+
+#[tokio::test]
 async fn a_number_that_ended_owes_nothing_more() {
     let bench = Bench::held().await;
     let mut entry = binding(NUMBER, "acme", &prices("0.60"));
