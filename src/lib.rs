@@ -12,6 +12,7 @@
 //! | [`ledger`] | the durable book of calls and money | one database |
 //! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
 //! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
+//! | [`embedding`] | the operator process put together: workers, probes, lease, loops | everything above |
 //! | [`commands`] | one file per subcommand | everything above |
 //!
 //! A controller never talks to a worker's internals and a worker never reads a custom resource: what passes between
@@ -22,6 +23,7 @@ pub mod api;
 pub mod commands;
 pub mod controllers;
 pub mod domain;
+pub mod embedding;
 pub mod folder;
 pub mod ledger;
 pub mod runtime;

@@ -140,6 +140,11 @@ impl References {
         self.claims.remove(&number);
     }
 
+    /// Overrides of any of `numbers`.
+    pub fn waiting_overrides(&self, numbers: &[Key]) -> Vec<Key> {
+        numbers.iter().flat_map(|number| self.overridden.of(number)).collect()
+    }
+
     /// Claims of a tenant.
     pub fn claims_of_tenant(&self, tenant: &str) -> ClaimCount {
         count(self.claims.values().filter(|claim| claim.tenant == tenant))

@@ -114,6 +114,7 @@ pub fn gateway(world: &Arc<World>, observation: Observation<CallGateway>) {
         }
     };
     world.hub.gateways.wake(&key);
+    world.gateways_changed.send_modify(|version| *version += 1);
     let numbers = world.references().gateways.of(&key);
     world.hub.numbers.wake_all(&numbers);
     // A gateway's namespace may hold no tenant.

@@ -134,6 +134,8 @@ pub struct World {
     caps: Mutex<CapsReached>,
     jitter: AtomicU64,
     pub(super) patience: Patience,
+    /// Moves when a gateway's spec changes.
+    pub gateways_changed: tokio::sync::watch::Sender<u64>,
     /// Scopes of plan parts whose first list is not whole yet.
     listing: Mutex<BTreeSet<String>>,
 }
@@ -166,6 +168,7 @@ impl World {
             caps: Mutex::default(),
             jitter: AtomicU64::new(seed | 1),
             patience: Patience::default(),
+            gateways_changed: tokio::sync::watch::Sender::new(0),
             listing: Mutex::default(),
             usage_of: DirtySet::default(),
             usage_of_tenant: DirtySet::default(),

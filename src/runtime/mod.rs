@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a custom resource or a rule of the trade.
 
+pub mod client;
 pub mod clock;
 pub mod control_plane;
 pub mod dirty;

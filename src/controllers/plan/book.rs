@@ -290,6 +290,15 @@ impl PlanBook {
         self.waiting.iter().filter(|(shard, _)| shard.gateway == *gateway).flat_map(|(_, keys)| keys).cloned().collect()
     }
 
+    /// Shards of `gateway` with a routing leaf that was emptied and is not deleted yet.
+    pub fn emptied(&self, gateway: &Key) -> Vec<ShardKey> {
+        let of_gateway = self.shards.iter().filter(|(shard, _)| shard.gateway == *gateway && !shard.namespace.is_empty());
+        of_gateway
+            .filter(|(_, known)| known.leaves.iter().any(|(name, leaf)| name.starts_with('n') && leaf.entries.is_empty()))
+            .map(|(shard, _)| shard.clone())
+            .collect()
+    }
+
     /// Objects whose shard this is.
     pub fn members(&self, shard: &ShardKey) -> Vec<Key> {
         self.members.get(shard).into_iter().flatten().cloned().collect()

@@ -27,6 +27,7 @@ use crate::domain::numbering::{Caller, FourHundred};
 use crate::domain::routing::decide::{CallFacts, decide, decide_at};
 use crate::domain::routing::decision::DecisionDocument;
 use crate::domain::routing::trace::{Explanation, Trace};
+use crate::runtime::clock::Clock;
 use crate::workers::plan::{Family, PlanStore, Served};
 
 /// A question has four short fields.
@@ -43,6 +44,7 @@ pub struct RouteApi {
     pub guard: Arc<ArcSwap<Guard>>,
     /// Only numbers of this gateway (`NAMESPACE/NAME`); `None` answers for all.
     pub gateway: Option<String>,
+    pub clock: Clock,
     turns: Mutex<TurnMemory>,
 }
 
@@ -52,8 +54,9 @@ impl RouteApi {
         counters: Arc<RouterCounters>,
         guard: Arc<ArcSwap<Guard>>,
         gateway: Option<String>,
+        clock: Clock,
     ) -> Self {
-        Self { store, counters, guard, gateway, turns: Mutex::default() }
+        Self { store, counters, guard, gateway, clock, turns: Mutex::default() }
     }
 }
 
@@ -188,7 +191,7 @@ impl RouteApi {
             None => Some(random_call_id()?),
         };
         let call_id = question.call_id.as_ref().or(generated.as_ref()).map_or("", String::as_str);
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let caller = Caller::parse(&question.from);
         let facts = CallFacts { to, caller, at: question.at.unwrap_or(now), call_id };
         let mut explanation = Explanation::default();

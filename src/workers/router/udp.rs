@@ -11,7 +11,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
@@ -23,6 +22,7 @@ use super::sip::redirect::{Admission, DecisionParameter, Place, ReplyPort, answe
 use super::sip::turns::TurnMemory;
 use crate::domain::routing::document::Protocol;
 use crate::domain::routing::plan::Plan;
+use crate::runtime::clock::Clock;
 use crate::workers::plan::PlanStore;
 
 /// The largest UDP payload.
@@ -41,6 +41,7 @@ pub struct SipOptions {
     pub decision_parameter: DecisionParameter,
     /// New calls a second and peer above which they are shed; `None` sheds nothing.
     pub calls_per_second_and_peer: Option<NonZeroU32>,
+    pub clock: Clock,
 }
 
 /// A listener as the plan asks for it. Whatever is not in here can change without its socket.
@@ -235,7 +236,7 @@ impl Serving {
             self.counters.count(Transported::PeerNotAdmitted);
             return None;
         };
-        let now = Timestamp::now();
+        let now = self.options.clock.now();
         let is_call = datagram.starts_with(b"INVITE ");
         let admission = if is_call { self.shedding.admit(source.ip(), now) } else { Admission::Admit };
         let place = Place {

@@ -1,0 +1,108 @@
+//! What embedded workers say, brought to the control loops: parts served, listeners open, the ledger's state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::controllers::key::Key;
+use crate::controllers::plan::acks::RouterWord;
+use crate::controllers::world::{GatewayWord, World};
+use crate::domain::digest::Digest;
+use crate::ledger::Ledger;
+use crate::workers::house::{House, ListenerWord, part_name};
+use crate::workers::plan::Family;
+
+/// The name of the one router in this process.
+const EMBEDDED: &str = "embedded";
+/// How often the ledger's own state is looked at.
+const LOOK_AT_LEDGER: Duration = Duration::from_secs(15);
+
+/// Tells the world what `house` serves, as it changes, until `stop`.
+pub async fn follow_house(world: Arc<World>, house: Arc<House>, stop: CancellationToken) {
+    let mut changes = house.store.changes();
+    let mut listeners = house.listeners();
+    let mut parts: BTreeMap<String, Digest> = BTreeMap::new();
+    let (mut epoch, mut cursor) = (String::new(), 0);
+    loop {
+        changes.borrow_and_update();
+        let served = house.store.served(Family::Routing, &epoch, cursor);
+        if served.whole {
+            parts.clear();
+        }
+        (epoch, cursor) = (served.epoch, served.cursor);
+        for change in served.changed {
+            match change.digest {
+                Some(digest) => parts.insert(change.part, digest),
+                None => parts.remove(&change.part),
+            };
+        }
+        let words = listeners.borrow_and_update().clone();
+        tell(&world, &house, &parts, &words).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+            changed = listeners.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_AT_LEDGER) => {}
+        }
+    }
+}
+
+async fn tell(world: &World, house: &House, parts: &BTreeMap<String, Digest>, listeners: &[ListenerWord]) {
+    let gateways: Vec<Key> = {
+        let plan = house.store.snapshot();
+        plan.heads().filter_map(|head| head.gateway.split_once('/')).map(|(ns, name)| Key::new(ns, name)).collect()
+    };
+    let ledger = ledger_word(house).await;
+    for gateway in gateways {
+        let own: Vec<&ListenerWord> = listeners.iter().filter(|word| word.gateway == gateway.to_string()).collect();
+        let ready = !own.is_empty() && own.iter().all(|word| word.address.is_ok());
+        let served = parts
+            .iter()
+            .filter_map(|(name, digest)| Some((part_name(&gateway.namespace, name)?.to_owned(), *digest)))
+            .collect();
+        acknowledge(world, &gateway, EMBEDDED, Some(RouterWord { ready, parts: served }));
+        let mut word = world.gateway_word(&gateway).unwrap_or_default();
+        word.addresses = addresses(&own);
+        word.refused = own.iter().filter_map(|w| Some((w.listener.clone(), w.address.clone().err()?))).collect();
+        word.ledger.clone_from(&ledger);
+        told(world, &gateway, word);
+    }
+}
+
+fn addresses(listeners: &[&ListenerWord]) -> BTreeMap<String, String> {
+    listeners
+        .iter()
+        .filter_map(|word| Some((word.listener.clone(), word.address.as_ref().ok()?.to_string())))
+        .collect()
+}
+
+async fn ledger_word(house: &House) -> Option<Result<(), String>> {
+    let ledger: &Arc<dyn Ledger> = house.ledger.as_ref()?;
+    Some(ledger.unrated(None).await.map(drop).map_err(|error| error.to_string()))
+}
+
+/// The workers' word about a gateway changed.
+pub fn told(world: &World, gateway: &Key, word: GatewayWord) {
+    if world.told_by_gateway(gateway, word) {
+        world.hub.gateways.wake(gateway);
+    }
+}
+
+/// A router says what it serves: whoever waits for that looks again.
+pub fn acknowledge(world: &World, gateway: &Key, router: &str, word: Option<RouterWord>) {
+    let (numbers, changed) = {
+        let mut plan = world.plan();
+        let changed = plan.acks.told(gateway, router, word);
+        (plan.waiting_for(gateway, &changed), !changed.is_empty())
+    };
+    if changed {
+        world.hub.numbers.wake_all(&numbers);
+        world.hub.gateways.wake(gateway);
+        let overrides = world.references().waiting_overrides(&numbers);
+        world.hub.overrides.wake_all(&overrides);
+        let emptied = world.plan().emptied(gateway);
+        world.mark_shards(emptied);
+    }
+}
