@@ -55,7 +55,7 @@ impl CompiledLeaf {
 #[derive(Debug)]
 pub struct CompiledNumber {
     pub number: FourHundred,
-    /// Name of the FourHundredNumber object.
+    /// Name of the `FourHundredNumber` object.
     pub name: String,
     pub leaf: Arc<LeafHeader>,
     pub state: NumberState,

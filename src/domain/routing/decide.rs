@@ -126,16 +126,12 @@ fn walk<'p>(
         return Decision { decided_by: DecidedBy::Override(&active.name), ..screened(outcome) };
     }
     let (index, period) = period_at(number, facts.at, trace);
-    match matching_rule(number, index, facts, trace) {
-        Some(rule) => {
-            let outcome = aim(plan, number, &rule.to, facts, turns, trace);
-            Decision { decided_by: DecidedBy::Rule(&rule.name), period, ..screened(outcome) }
-        }
-        None => {
-            trace.step(Step::Rule, Finding::Refused(Reason::NoDestination));
-            Decision { period, ..screened(Outcome::Refuse(Reason::NoDestination)) }
-        }
-    }
+    let Some(rule) = matching_rule(number, index, facts, trace) else {
+        trace.step(Step::Rule, Finding::Refused(Reason::NoDestination));
+        return Decision { period, ..screened(Outcome::Refuse(Reason::NoDestination)) };
+    };
+    let outcome = aim(plan, number, &rule.to, facts, turns, trace);
+    Decision { decided_by: DecidedBy::Rule(&rule.name), period, ..screened(outcome) }
 }
 
 fn screen(number: &CompiledNumber, facts: &CallFacts<'_>, trace: &mut impl Trace) -> Option<Reason> {

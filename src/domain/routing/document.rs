@@ -1,4 +1,4 @@
-//! The plan as text: what the operator writes into ConfigMaps and the workers read. Pure.
+//! The plan as text: what the operator writes into `ConfigMap`s and the workers read. Pure.
 //!
 //! A plan is cut into parts so that one edit touches one part: a *head* per gateway, *number* leaves per gateway and
 //! tenant namespace (a hash trie over the number), and for billing *binding* leaves and price books. Schedules and
@@ -199,7 +199,7 @@ pub enum TenantState {
 pub struct NumberEntry {
     /// Ten digits.
     pub number: String,
-    /// Name of the FourHundredNumber object.
+    /// Name of the `FourHundredNumber` object.
     pub name: String,
     pub state: NumberState,
     /// Digest of a schedule in the same leaf.
@@ -353,7 +353,7 @@ pub enum Release {
 #[serde(rename_all = "camelCase")]
 pub struct OverrideEntry {
     pub number: String,
-    /// Name of the RoutingOverride object.
+    /// Name of the `RoutingOverride` object.
     pub name: String,
     pub from: jiff::Timestamp,
     pub until: jiff::Timestamp,
@@ -447,7 +447,7 @@ pub struct Bindings {
 #[serde(rename_all = "camelCase")]
 pub struct BindingEntry {
     pub number: String,
-    /// `NAMESPACE/NAME` of the FourHundredNumber.
+    /// `NAMESPACE/NAME` of the `FourHundredNumber`.
     pub object: String,
     pub tenant: String,
     /// When the tenant's claim on the number began: the start of its first binding.

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn each_fault_is_told_with_its_field() {
-        let cases: Vec<(fn(&mut NumberEntry), &str)> = vec![
+        type Spoil = fn(&mut NumberEntry);
+        let cases: [(Spoil, &str); 19] = [
             (|e| e.number = "8001000868".into(), "number"),
             (|e| e.destinations[1].number = "0755-1".into(), "destinations[shenzhen].number"),
             (

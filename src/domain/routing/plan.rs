@@ -104,7 +104,7 @@ impl Plan {
                 CompiledPart::Head(head) => {
                     next.heads.insert(head.gateway.clone(), head);
                 }
-                CompiledPart::Leaf(leaf) => next.put_leaf(leaf),
+                CompiledPart::Leaf(leaf) => next.put_leaf(&leaf),
             }
         }
         next
@@ -130,9 +130,9 @@ impl Plan {
     }
 
     /// The newest part that names a number holds it: while a leaf splits, two parts have the number for a moment.
-    fn put_leaf(&mut self, leaf: Arc<CompiledLeaf>) {
+    fn put_leaf(&mut self, leaf: &Arc<CompiledLeaf>) {
         let key = Arc::new(leaf.header.key.clone());
-        let old = self.leaves.insert(key, Arc::clone(&leaf));
+        let old = self.leaves.insert(key, Arc::clone(leaf));
         for number in &leaf.numbers {
             if let Some(shard) = self.shards.get_mut(shard_of(number.number)) {
                 Arc::make_mut(shard).insert(number.number.as_u64(), Arc::clone(number));
@@ -149,7 +149,7 @@ impl Plan {
     fn let_go(&mut self, number: &Arc<CompiledNumber>) {
         let Some(shard) = self.shards.get_mut(shard_of(number.number)) else { return };
         let id = number.number.as_u64();
-        if !shard.get(&id).is_some_and(|held| held.leaf.key == number.leaf.key) {
+        if shard.get(&id).is_none_or(|held| held.leaf.key != number.leaf.key) {
             return;
         }
         let heir = self.leaves.values().find_map(|leaf| leaf.number(number.number));

@@ -122,13 +122,13 @@ fn in_order(group: &GroupEntry, facts: &CallFacts<'_>, turn: u64) -> Vec<String>
         Strategy::InOrder => {}
         Strategy::RoundRobin => {
             let count = members.len().max(1) as u64;
-            members.rotate_left((turn % count) as usize);
+            members.rotate_left(usize::try_from(turn % count).unwrap());
         }
         Strategy::Random => {
             assert!(members.len() <= MEMBERS_AT_MOST);
             for first in 0..members.len() {
                 let left = (members.len() - first) as u64;
-                members.swap(first, first + (draw % left) as usize);
+                members.swap(first, first + usize::try_from(draw % left).unwrap());
                 draw /= left;
             }
         }
@@ -138,7 +138,7 @@ fn in_order(group: &GroupEntry, facts: &CallFacts<'_>, turn: u64) -> Vec<String>
                 .iter()
                 .flat_map(|member| std::iter::repeat_n(&member.destination, member.percent.unwrap().into()))
                 .collect();
-            members = vec![tickets[(draw % 100) as usize].clone()];
+            members = vec![tickets[usize::try_from(draw % 100).unwrap()].clone()];
         }
     }
     members

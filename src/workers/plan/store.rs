@@ -115,6 +115,9 @@ struct Writing {
 pub struct PlanStore {
     plan: ArcSwap<Plan>,
     writing: Mutex<Writing>,
+    /// Held from acceptance to the copy on disk, so that copies are written in the order of acceptance while nobody
+    /// else waits for the disk.
+    bringing: Mutex<()>,
     disk: Option<DiskCopy>,
     epoch: String,
     changes: watch::Sender<u64>,
@@ -127,6 +130,7 @@ impl PlanStore {
         Self {
             plan: ArcSwap::from_pointee(Plan::default()),
             writing: Mutex::default(),
+            bringing: Mutex::default(),
             disk: None,
             epoch,
             changes: watch::Sender::new(0),
@@ -177,7 +181,8 @@ impl PlanStore {
 
     /// Offers several parts, which take effect together. Blocks for the copies on disk.
     pub fn offer_all(&self, offers: &[Offer<'_>]) -> Vec<Verdict> {
-        let mut writing = self.lock();
+        let _bringing = lock(&self.bringing);
+        let mut writing = lock(&self.writing);
         let mut compiled = Vec::new();
         let mut accepted = Vec::new();
         let mut verdicts = Vec::with_capacity(offers.len());
@@ -200,7 +205,8 @@ impl PlanStore {
         if !accepted.is_empty() {
             self.changes.send_replace(writing.cursor);
         }
-        // Calls go by the new plan already; the lock is kept so that copies are written in the order of acceptance.
+        drop(writing);
+        // Calls go by the new plan already.
         for offer in accepted {
             self.copy(offer.part, |disk| disk.write(offer.part, offer.text));
         }
@@ -210,7 +216,8 @@ impl PlanStore {
     /// The part is gone at its source. It is forgotten only if it had been withdrawn before: a leaf or bindings that
     /// were emptied, the head of a gateway without numbers, a price book. Otherwise it is served as before.
     pub fn remove(&self, part: &str) -> Removal {
-        let mut writing = self.lock();
+        let _bringing = lock(&self.bringing);
+        let mut writing = lock(&self.writing);
         let Some(entry) = writing.parts.get(part) else { return Removal::Unknown };
         let plan = self.plan.load();
         let withdrawn = match &entry.held {
@@ -227,13 +234,14 @@ impl PlanStore {
             self.plan.store(Arc::new(plan.without_part(&key)));
         }
         self.changes.send_replace(writing.cursor);
+        drop(writing);
         self.copy(part, |disk| disk.remove(part));
         Removal::Removed
     }
 
     /// What is served, for one who knows it up to `cursor` of `epoch`.
     pub fn served(&self, family: Family, epoch: &str, cursor: u64) -> Served {
-        let mut writing = self.lock();
+        let mut writing = lock(&self.writing);
         let known = epoch == self.epoch && cursor >= writing.horizon && cursor <= writing.cursor;
         let since = if known { cursor } else { 0 };
         Served {
@@ -264,7 +272,7 @@ impl PlanStore {
 
     /// What billing needs, by part, with each part's digest.
     pub fn billing(&self) -> BTreeMap<String, (Digest, BillingPart)> {
-        let writing = self.lock();
+        let writing = lock(&self.writing);
         let parts = writing.parts.iter().filter_map(|(part, entry)| match &entry.held {
             Held::Billing(held) => Some((part.clone(), (entry.digest, held.clone()))),
             Held::Routing(_) => None,
@@ -287,11 +295,11 @@ impl PlanStore {
             tracing::warn!(part, %error, "the copy of a part on disk could not be written");
         }
     }
+}
 
-    /// A panic elsewhere cannot leave the parts half changed: nothing that may panic runs between their insertions.
-    fn lock(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A panic elsewhere cannot leave the parts half changed: nothing that may panic runs between their insertions.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum Taken {

@@ -135,7 +135,7 @@ async fn nothing_that_comes_in_stops_the_listener() {
         (0..length)
             .map(|_| {
                 noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (noise >> 33) as u8
+                noise.to_be_bytes()[0]
             })
             .collect()
     };

@@ -100,7 +100,7 @@ impl SipListeners {
             let retry = async { if failed { tokio::time::sleep(RETRY).await } else { std::future::pending().await } };
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
-                changed = changes.changed() => if changed.is_err() { break },
+                news = changes.changed() => if news.is_err() { break },
                 () = retry => {}
             }
         }

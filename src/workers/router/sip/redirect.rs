@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use siphasher::sip::SipHasher24;
 
-use super::scan::{Fault, Request, Unanswerable, scan, trim};
+use super::fields::trim;
+use super::scan::{Fault, Request, Unanswerable, scan};
 use super::turns::TurnMemory;
 use super::uri::{Uri, called, caller, parse_uri};
 use super::write::Answer;
@@ -18,7 +19,7 @@ use crate::domain::routing::compiled::CompiledDestination;
 use crate::domain::routing::decide::{CallFacts, decide_at};
 use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations, Outcome, Reason};
 use crate::domain::routing::document::{NumberFormat, OriginalCalled, Transport};
-use crate::domain::routing::head::{AnnouncementUri, CompiledHead};
+use crate::domain::routing::head::CompiledHead;
 use crate::domain::routing::plan::Plan;
 
 /// Where an answer goes when a Via names no port (RFC 3261 §18.2.2).
@@ -255,7 +256,7 @@ impl Exchange<'_> {
             }
         }
         if let Some(AfterLast::Announcement(announcement)) = after {
-            last_contact(answer, announcement, preference.next());
+            answer.field("Contact", format_args!("<{announcement}>;q={}", preference.next()));
         }
     }
 
@@ -283,7 +284,7 @@ impl Exchange<'_> {
         hash_parts(&mut hasher, &[self.request.call_id, self.request.from_tag, &number, self.request.top_via.branch])
     }
 
-    /// What a repetition has in common with its first: Call-ID, CSeq number and From-tag.
+    /// What a repetition has in common with its first: Call-ID, `CSeq` number and From-tag.
     fn request_hash(&self) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.place.head.to_tag_key);
         hash_parts(&mut hasher, &[self.request.call_id, self.request.from_tag, &self.request.cseq_number.to_be_bytes()])
@@ -301,7 +302,7 @@ impl Exchange<'_> {
 
 fn hash_parts(hasher: &mut SipHasher24, parts: &[&[u8]]) -> u64 {
     for part in parts {
-        hasher.write_usize(part.len());
+        hasher.write_u64(part.len() as u64);
         hasher.write(part);
     }
     hasher.finish()
@@ -309,10 +310,6 @@ fn hash_parts(hasher: &mut SipHasher24, parts: &[&[u8]]) -> u64 {
 
 fn reason(answer: &mut Answer<'_>, cause: u8, text: &str) {
     answer.field("Reason", format_args!("Q.850;cause={cause};text=\"{text}\""));
-}
-
-fn last_contact(answer: &mut Answer<'_>, announcement: AnnouncementUri<'_>, q: Quality) {
-    answer.field("Contact", format_args!("<{announcement}>;q={q}"));
 }
 
 fn is_plain_host(host: &str) -> bool {

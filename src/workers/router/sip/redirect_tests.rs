@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 
 use super::redirect::{Admission, DecisionParameter, Handled, Place, Reply, ReplyPort, answer};
 use super::turns::TurnMemory;
 use crate::domain::routing::decision::Reason;
 use crate::domain::routing::document::{
-    Exhausted, Head, NumberFormat, Numbers, OriginalCalled, Part, Strategy, Target, Transport,
+    Exhausted, Head, NumberFormat, Numbers, OriginalCalled, Part, Strategy as GroupStrategy, Target, Transport,
 };
 use crate::domain::routing::load::plan_of;
 use crate::domain::routing::plan::Plan;
@@ -124,7 +125,7 @@ fn a_repetition_gets_the_same_bytes_and_another_call_another_tag() {
 #[test]
 fn round_robin_moves_on_with_calls_and_stands_still_for_repetitions() {
     let mut bench = Bench::new(worlds::plan_with(|entry, _| {
-        entry.groups[0].strategy = Strategy::RoundRobin;
+        entry.groups[0].strategy = GroupStrategy::RoundRobin;
         entry.groups[0].overflow.clear();
     }));
     let mut first_contact = |call: &str| {
@@ -344,4 +345,41 @@ fn under_overload_new_calls_are_shed_and_options_answered() {
     assert_eq!(fields(&answer, "Retry-After"), ["4"]);
     assert_eq!(fields(&answer, "Reason"), ["Q.850;cause=42;text=\"Switching equipment congestion\""]);
     assert_eq!(status(&bench.answer(&request("OPTIONS", "sip:x", "sip:021@x", ""))), 200);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn whatever_comes_in_an_answer_is_one_whole_message(
+        at in 0..250_usize,
+        length in 0..60_usize,
+        with in prop_oneof![prop::collection::vec(any::<u8>(), 0..40), "[\r\n;:<>\",= a-zSIP/2.0]{0,30}".prop_map(String::into_bytes)],
+    ) {
+        let mut datagram = invite("sip:02138880003@10.0.0.7").into_bytes();
+        let end = (at + length).min(datagram.len());
+        datagram.splice(at.min(end)..end, with);
+        let mut bench = Bench::with_head(|head| head.original_called = OriginalCalled::Diversion);
+        let place = Place {
+            plan: &bench.plan,
+            head: bench.plan.head("telephony/east").unwrap(),
+            reply_port: ReplyPort::Via,
+            decision_parameter: DecisionParameter::Present,
+            admission: Admission::Admit,
+        };
+        let mut out = Vec::new();
+        let reply = answer(&place, SOURCE.parse().unwrap(), &datagram, bench.now, &mut bench.turns, &mut out);
+        match reply.to {
+            None => prop_assert!(out.is_empty()),
+            Some(to) => {
+                prop_assert_eq!(to.ip().to_string(), "127.0.0.1");
+                prop_assert!(out.starts_with(b"SIP/2.0 "));
+                let ends = out.windows(4).filter(|four| *four == b"\r\n\r\n").count();
+                prop_assert!(ends == 1 && out.ends_with(b"Content-Length: 0\r\n\r\n"));
+                let breaks = out.iter().filter(|byte| matches!(byte, b'\r' | b'\n')).count();
+                let lines = out.windows(2).filter(|two| *two == b"\r\n").count();
+                prop_assert_eq!(breaks, lines * 2);
+            }
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! A scanner for SIP requests that copies nothing (RFC 3261 §7, §25). It may be shown any bytes.
 //!
 //! It keeps the few header fields that a stateless server answers by and skips the rest. What is wrong with a request
-//! that can still be answered is a [`Fault`]; without Via, From, To, Call-ID and CSeq no answer can be built at all.
+//! that can still be answered is a [`Fault`]; without Via, From, To, Call-ID and `CSeq` no answer can be built at all.
+
+use super::fields::{Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim};
 
 /// Header fields looked at; a request with more is a fault.
 const HEADERS_AT_MOST: usize = 256;
@@ -15,7 +17,7 @@ pub struct Lines<'a, const MOST: usize> {
     count: usize,
 }
 
-impl<'a, const MOST: usize> Default for Lines<'a, MOST> {
+impl<const MOST: usize> Default for Lines<'_, MOST> {
     fn default() -> Self {
         Self { lines: [&[]; MOST], count: 0 }
     }
@@ -109,21 +111,6 @@ pub struct Request<'a> {
     pub require: Lines<'a, 8>,
     /// The first thing that is wrong, if anything is.
     pub fault: Option<Fault>,
-}
-
-/// The topmost Via: where an answer goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Via<'a> {
-    /// Up to the first parameter.
-    pub sent: &'a [u8],
-    pub host: &'a [u8],
-    pub port: Option<u16>,
-    pub parameters: &'a [u8],
-    pub branch: &'a [u8],
-    /// `rport` stands there without a value: RFC 3581 asks for the source port.
-    pub asks_rport: bool,
-    /// What follows on the same line: older Vias, from the comma on.
-    pub rest: &'a [u8],
 }
 
 #[derive(Default)]
@@ -310,129 +297,6 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     Err(if other_version { Fault::Version } else { Fault::RequestLine })
 }
 
-/// `SIP/2.0/UDP host:port;parameters`, with white space wherever RFC 3261 §25.1 allows it.
-pub fn parse_via(line: &[u8]) -> Option<Via<'_>> {
-    let end = outside_quotes(line, b',').unwrap_or(line.len());
-    let (top, rest) = line.split_at_checked(end)?;
-    let semicolon = outside_quotes(top, b';').unwrap_or(top.len());
-    let (sent, parameters) = top.split_at_checked(semicolon)?;
-    let mut slashes = sent.splitn(3, |byte| *byte == b'/');
-    let (name, version, transport_and_host) = (slashes.next()?, slashes.next()?, slashes.next()?);
-    if !trim(name).eq_ignore_ascii_case(b"SIP") || trim(version) != b"2.0" {
-        return None;
-    }
-    let transport_and_host = trim(transport_and_host);
-    let gap = transport_and_host.iter().position(u8::is_ascii_whitespace)?;
-    let (transport, sent_by) = transport_and_host.split_at_checked(gap)?;
-    if !transport.iter().all(|byte| is_token(*byte)) {
-        return None;
-    }
-    let (host, port) = split_host(trim(sent_by))?;
-    let mut via = Via { sent, host, port, parameters, branch: &[], asks_rport: false, rest };
-    via.branch = parameter(parameters, b"branch").unwrap_or_default();
-    via.asks_rport = parameter(parameters, b"rport").is_some();
-    Some(via)
-}
-
-fn split_host(sent_by: &[u8]) -> Option<(&[u8], Option<u16>)> {
-    let after_host = if sent_by.first() == Some(&b'[') {
-        sent_by.iter().position(|byte| *byte == b']')? + 1
-    } else {
-        sent_by.iter().position(|byte| *byte == b':').unwrap_or(sent_by.len())
-    };
-    let (host, port) = sent_by.split_at_checked(after_host)?;
-    let host = trim(host);
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-    if host.is_empty() || !host.iter().all(plain) {
-        return None;
-    }
-    let port = trim(port);
-    match port.split_first() {
-        None => Some((host, None)),
-        Some((b':', digits)) => Some((host, Some(u16::try_from(number(trim(digits))?).ok()?))),
-        Some(_) => None,
-    }
-}
-
-/// An address of From, To or P-Asserted-Identity: its URI and the parameters behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Address<'a> {
-    pub uri: &'a [u8],
-    pub parameters: &'a [u8],
-}
-
-/// `"Display" <uri>;parameters`, `<uri>`, or `uri;parameters`. Only the first of several is read.
-pub fn parse_address(value: &[u8]) -> Option<Address<'_>> {
-    let value = trim(value);
-    let (uri, parameters) = match outside_quotes(value, b'<') {
-        Some(open) => {
-            let inside = value.get(open + 1..)?;
-            let close = inside.iter().position(|byte| *byte == b'>')?;
-            (inside.get(..close)?, inside.get(close + 1..)?)
-        }
-        None => value.split_at_checked(outside_quotes(value, b';').unwrap_or(value.len()))?,
-    };
-    let uri = trim(uri);
-    let readable =
-        !uri.is_empty() && uri.contains(&b':') && !uri.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b'"');
-    readable.then_some(Address { uri, parameters })
-}
-
-/// The value of `;name=value`; empty where it stands without one.
-pub fn parameter<'a>(mut parameters: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    while let Some(start) = outside_quotes(parameters, b';') {
-        parameters = parameters.get(start + 1..)?;
-        let end = outside_quotes(parameters, b';').unwrap_or(parameters.len());
-        let one = parameters.get(..end)?;
-        let (key, value) = match one.iter().position(|byte| *byte == b'=') {
-            Some(equals) => (one.get(..equals)?, one.get(equals + 1..)?),
-            None => (one, &[][..]),
-        };
-        if trim(key).eq_ignore_ascii_case(name) {
-            return Some(trim(value));
-        }
-    }
-    None
-}
-
-fn parse_cseq(value: &[u8]) -> Option<(u32, &[u8])> {
-    let gap = value.iter().position(u8::is_ascii_whitespace)?;
-    let (digits, method) = value.split_at_checked(gap)?;
-    let number = number(digits).filter(|number| *number < 1 << 31)?;
-    Some((number, trim(method)))
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || digits.len() > 10 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// Where `wanted` first stands outside a quoted string.
-pub(super) fn outside_quotes(text: &[u8], wanted: u8) -> Option<usize> {
-    let (mut quoted, mut escaped) = (false, false);
-    for (index, byte) in text.iter().enumerate() {
-        match (*byte, quoted) {
-            _ if escaped => escaped = false,
-            (b'\\', true) => escaped = true,
-            (b'"', _) => quoted = !quoted,
-            (byte, false) if byte == wanted => return Some(index),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
-}
-
-/// Without white space (line ends of folded values among it) around.
-pub(super) fn trim(text: &[u8]) -> &[u8] {
-    text.trim_ascii()
-}
-
 fn trim_line_ends(mut text: &[u8]) -> &[u8] {
     while let [b'\r' | b'\n', rest @ ..] = text {
         text = rest;
@@ -465,98 +329,5 @@ fn split_field(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const INVITE: &str = "INVITE sip:4001000868@10.0.0.1 SIP/2.0\r\n\
-        Via: SIP/2.0/UDP 10.0.0.7:5070;branch=z9hG4bKabc;rport, SIP/2.0/UDP 10.0.0.8\r\n\
-        v: SIP / 2.0 / UDP 10.0.0.9\r\n\
-        Max-Forwards: 70\r\n\
-        f: \"A \\\"<;x\" <sip:02138880003@10.0.0.7;user=phone>\r\n ;tag=one\r\n\
-        To: <sip:4001000868@10.0.0.1>\r\n\
-        i: a84b4c76e66710@10.0.0.7\r\n\
-        CSeq: 314159 INVITE\r\n\
-        l: 4\r\n\r\nv=0\n";
-
-    #[test]
-    fn long_compact_and_folded_fields_are_read() {
-        let request = scan(INVITE.as_bytes()).unwrap();
-        assert_eq!(request.fault, None);
-        assert_eq!((request.method, request.uri), (&b"INVITE"[..], &b"sip:4001000868@10.0.0.1"[..]));
-        assert_eq!(request.vias.iter().count(), 2);
-        assert_eq!((request.top_via.host, request.top_via.port), (&b"10.0.0.7"[..], Some(5070)));
-        assert!(request.top_via.asks_rport && request.top_via.rest.starts_with(b", SIP"));
-        assert_eq!(request.top_via.branch, b"z9hG4bKabc");
-        assert_eq!((request.from_tag, request.has_to_tag), (&b"one"[..], false));
-        assert_eq!(request.cseq_number, 314_159);
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_where_an_answer_is_possible() {
-        for (from, to, fault) in [
-            ("SIP/2.0\r\nVia", "SIP/7.0\r\nVia", Fault::Version),
-            ("INVITE sip", "INVITE  sip", Fault::RequestLine),
-            ("10.0.0.1 SIP", "10.0.0.1  SIP", Fault::RequestLine),
-            ("Max-Forwards: 70", "Max-Forwards 70", Fault::Header),
-            ("Max-Forwards: 70", "Call-ID: other", Fault::Duplicate),
-            ("l: 4", "l: -4", Fault::ContentLength),
-            ("l: 4", "l: 9999", Fault::ContentLength),
-            ("314159 INVITE", "314159 OPTIONS", Fault::CSeq),
-            ("314159 INVITE", "36893488147419103232 INVITE", Fault::CSeq),
-            ("i: a84b", "i: a8 4b", Fault::CallId),
-            ("To: <sip:4001000868@10.0.0.1>", "To: <sip:4001000868@10.0.0.1", Fault::Address),
-            ("\r\n\r\nv=0\n", "", Fault::Truncated),
-        ] {
-            assert!(INVITE.contains(from), "{from:?} stands in the fixture");
-            let changed = INVITE.replacen(from, to, 1);
-            assert_eq!(scan(changed.as_bytes()).unwrap().fault, Some(fault), "{to:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_answered_is_told_apart() {
-        assert_eq!(scan(b"\r\n\r\n").unwrap_err(), Unanswerable::KeepAlive);
-        assert_eq!(scan(b"").unwrap_err(), Unanswerable::KeepAlive);
-        assert_eq!(scan(b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n").unwrap_err(), Unanswerable::Response);
-        assert_eq!(scan(b"\x00\x01\x02").unwrap_err(), Unanswerable::Unreadable);
-        for field in ["Via: SIP/2.0/UDP 10.0.0.7:5070", "f: ", "To: ", "i: ", "CSeq: "] {
-            let without = INVITE.replacen(field, "X: ", 1).replace("v: SIP", "X: SIP");
-            assert_eq!(scan(without.as_bytes()).unwrap_err(), Unanswerable::Unreadable, "{field:?}");
-        }
-    }
-
-    #[test]
-    fn more_fields_than_the_bound_are_a_fault() {
-        let many = INVITE.replace("l: 4\r\n", &"X: y\r\n".repeat(HEADERS_AT_MOST));
-        assert_eq!(scan(many.as_bytes()).unwrap().fault, Some(Fault::TooMany));
-    }
-
-    #[test]
-    fn an_address_of_version_six_has_its_port_behind_the_bracket() {
-        let via = parse_via(b"SIP/2.0/UDP [2001:db8::9:1]:5080;branch=z9hG4bK1").unwrap();
-        assert_eq!((via.host, via.port), (&b"[2001:db8::9:1]"[..], Some(5080)));
-        assert_eq!(parse_via(b"SIP/2.0/UDP 10.0.0.1:port"), None);
-        assert_eq!(parse_via(b"SIP/2.0/UDP"), None);
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(512))]
-
-        #[test]
-        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            let _ = scan(&bytes);
-        }
-
-        #[test]
-        fn any_damage_to_a_request_is_survived(
-            at in 0..INVITE.len(), length in 0..40_usize, with in prop::collection::vec(any::<u8>(), 0..40),
-        ) {
-            let mut bytes = INVITE.as_bytes().to_vec();
-            let end = (at + length).min(bytes.len());
-            bytes.splice(at..end, with);
-            let _ = scan(&bytes);
-        }
-    }
-}
+#[path = "scan_tests.rs"]
+mod tests;

@@ -24,7 +24,7 @@ pub struct TurnMemory {
 }
 
 impl TurnMemory {
-    /// The turns as one request sees them. `request` is a hash of its Call-ID, CSeq number and From-tag.
+    /// The turns as one request sees them. `request` is a hash of its Call-ID, `CSeq` number and From-tag.
     pub fn of_request(&mut self, request: u64, now: Timestamp) -> RequestTurns<'_> {
         RequestTurns { memory: self, request, now: now.as_second() }
     }

@@ -1,6 +1,7 @@
 //! Phone numbers out of SIP and tel URIs, without allocation. Pure.
 
-use super::scan::{Request, parse_address, trim};
+use super::fields::{parse_address, trim};
+use super::scan::Request;
 use crate::domain::numbering::{Caller, FourHundred};
 
 /// Digits of a URI's user part, `+` in front where it stood there.
