@@ -53,6 +53,11 @@ impl<K: Clone + Eq + Hash + Send + 'static> DirtySet<K> {
         }
     }
 
+    /// Whether `key` is queued or being worked on.
+    pub fn contains(&self, key: &K) -> bool {
+        self.lock().marks.contains_key(key)
+    }
+
     /// Whether anything is queued or being worked on.
     pub fn is_idle(&self) -> bool {
         self.lock().marks.is_empty()

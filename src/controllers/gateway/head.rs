@@ -36,8 +36,11 @@ pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
     }
     let Ok(text) = serde_json::to_string(&Part::Head(build(gateway, &object))) else { return Ok(()) };
     let leaf = Leaf { part: shard.part(LEAF, text), entries: BTreeMap::new() };
+    let known = world.plan().written(&shard, LEAF);
     writer::put(world, &shard, LEAF, &leaf).await?;
-    world.hub.gateways.wake(gateway);
+    if known != Some(leaf.part.digest) {
+        world.hub.gateways.wake(gateway);
+    }
     Ok(())
 }
 

@@ -13,7 +13,6 @@ use super::claim;
 use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::{Key, ObjectMetaExt as _};
-use super::plan::book;
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -215,16 +214,11 @@ fn programmed(
     let shard = world.plan().shard_of(number).cloned()?;
     let plan = world.plan();
     let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
-    let current = world.dirty_shards.is_idle();
+    let current = !world.dirty_shards.contains(&shard);
     Some(current && !leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
 }
 
 fn mark(world: &World, number: &Key) {
     let shard = world.plan().shard_of(number).cloned();
     world.mark_shards(shard);
-}
-
-/// What an override's number says of its progress, for messages.
-pub fn progress_of(world: &World, number: &Key, value: FourHundred) -> book::Progress {
-    world.plan().progress(number, value)
 }

@@ -70,15 +70,16 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let Ok((routing, billing)) = shard::render(shard, &content) else { return Ok(()) };
     tariff::ensure_price_books(world, &shard.gateway.namespace, content.numbers.values()).await?;
     let mut standing = BTreeSet::new();
+    let mut sent = false;
     for leaf in billing.iter().chain(&routing) {
         let name = leaf_name(leaf);
-        put(world, shard, &name, leaf).await?;
+        sent |= put(world, shard, &name, leaf).await? == Put::Sent;
         standing.insert(name);
     }
     for name in old_leaves(world, shard).into_iter().filter(|name| !standing.contains(name)) {
         retire(world, shard, &name, &content).await?;
     }
-    wake_waiting(world, shard);
+    wake_waiting(world, shard, sent);
     Ok(())
 }
 
@@ -92,8 +93,15 @@ fn leaf_name(leaf: &Leaf) -> String {
     leaf.part.labels.get(labels::LEAF).cloned().unwrap_or_default()
 }
 
+/// What became of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    Sent,
+    Stood,
+}
+
 /// Applies a part unless it stands already, by our own word or by the watch's.
-pub async fn put(world: &Arc<World>, shard: &ShardKey, name: &str, leaf: &Leaf) -> Result<(), Error> {
+pub async fn put(world: &Arc<World>, shard: &ShardKey, name: &str, leaf: &Leaf) -> Result<Put, Error> {
     let place = (leaf.part.namespace.clone(), leaf.part.name.clone());
     let seen = world.parts().get(&place).cloned();
     let stands = seen.as_ref().is_some_and(|seen| stands_as(seen, &leaf.part));
@@ -106,7 +114,7 @@ pub async fn put(world: &Arc<World>, shard: &ShardKey, name: &str, leaf: &Leaf) 
         world.metrics.wrote("plan", "unchanged");
         let version = seen.map(|seen| seen.resource_version).unwrap_or_default();
         world.plan().note_written(shard, name, leaf, version);
-        return Ok(());
+        return Ok(Put::Stood);
     }
     let version = world.sink.apply_part(&leaf.part).await?;
     world.metrics.wrote("plan", "sent");
@@ -120,7 +128,7 @@ pub async fn put(world: &Arc<World>, shard: &ShardKey, name: &str, leaf: &Leaf) 
         },
     );
     world.plan().note_written(shard, name, leaf, version);
-    Ok(())
+    Ok(Put::Sent)
 }
 
 fn stands_as(seen: &PartSeen, part: &PlanPart) -> bool {
@@ -173,12 +181,15 @@ async fn drop_leaf(world: &World, shard: &ShardKey, name: &str) -> Result<(), Er
 }
 
 /// Routers may have told of a part before its writer's own answer came back.
-fn wake_waiting(world: &World, shard: &ShardKey) {
+fn wake_waiting(world: &World, shard: &ShardKey, sent: bool) {
     let waiting: Vec<Key> = {
         let plan = world.plan();
         let parts: Vec<String> = plan.leaves(shard).iter().map(|leaf| shard.part_name(leaf)).collect();
         plan.waiting_for(&shard.gateway, &parts)
     };
     world.hub.numbers.wake_all(&waiting);
-    world.hub.gateways.wake(&shard.gateway);
+    if sent {
+        let overrides = world.references().waiting_overrides(&world.plan().members(shard));
+        world.hub.overrides.wake_all(&overrides);
+    }
 }
