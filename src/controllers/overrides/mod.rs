@@ -119,7 +119,11 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
         None => Ok(()),
     });
     let state = state(&object, &times, &world, &key, now);
-    mark(&world, &key);
+    // Routers let an ended override go by themselves; its place in the plan is cleared once.
+    let ended_before = object.status.as_ref().is_some_and(|status| status.state == Some(OverrideState::Expired));
+    if state == Some(OverrideState::Expired) && !ended_before {
+        mark(&world, &key);
+    }
     let programmed = programmed(&world, &key, &object, &accepted, &resolved);
     if programmed == Some(false)
         && let Some(left) = world.grace_left(&*object, GRACE)
