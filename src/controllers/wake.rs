@@ -356,7 +356,7 @@ pub fn routing_override(world: &Arc<World>, observation: Observation<RoutingOver
         }
         Observation::Gone(old) => {
             let key = Key::of(&*old);
-            world.references().overridden.remove(&key);
+            world.references().routing_override_gone(&key);
             world.published.forget::<RoutingOverride>(&key);
             let named: Vec<Key> = vec![Key::new(&key.namespace, &old.spec.number_ref.name)];
             (key, named)

@@ -19,6 +19,7 @@ use super::plan::shard::ShardKey;
 use super::publish::Published;
 use super::references::References;
 use super::sink::Sink;
+use super::tariff::Books;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
@@ -105,7 +106,7 @@ pub struct GatewayWord {
     pub unheld_records: u64,
 }
 
-/// Month-to-date of a tenant, as the usage loop last had it.
+/// Numbers that have answered as many calls as they may in a month, with that month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CapsReached(pub BTreeMap<FourHundred, String>);
 
@@ -134,6 +135,9 @@ pub struct World {
     caps: Mutex<CapsReached>,
     jitter: AtomicU64,
     pub(super) patience: Patience,
+    pub(super) books: Books,
+    /// The year that plans were compiled in: they carry last, this and next year's days.
+    pub(super) plan_year: std::sync::atomic::AtomicI32,
     /// Moves when a gateway's spec changes.
     pub gateways_changed: tokio::sync::watch::Sender<u64>,
     /// Scopes of plan parts whose first list is not whole yet.
@@ -168,6 +172,8 @@ impl World {
             caps: Mutex::default(),
             jitter: AtomicU64::new(seed | 1),
             patience: Patience::default(),
+            books: Books::default(),
+            plan_year: std::sync::atomic::AtomicI32::new(0),
             gateways_changed: tokio::sync::watch::Sender::new(0),
             listing: Mutex::default(),
             usage_of: DirtySet::default(),

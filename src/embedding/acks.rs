@@ -75,9 +75,16 @@ pub async fn follow(world: Arc<World>, endpoint: Endpoint, stop: CancellationTok
                 }
                 let served = parts
                     .iter()
-                    .filter_map(|(name, digest)| Some((part_name(&endpoint.gateway.namespace, name)?.to_owned(), *digest)))
+                    .filter_map(|(name, digest)| {
+                        Some((part_name(&endpoint.gateway.namespace, name)?.to_owned(), *digest))
+                    })
                     .collect();
-                acknowledge(&world, &endpoint.gateway, &endpoint.address, Some(RouterWord { ready: true, parts: served }));
+                acknowledge(
+                    &world,
+                    &endpoint.gateway,
+                    &endpoint.address,
+                    Some(RouterWord { ready: true, parts: served }),
+                );
             }
             failed => {
                 let why = match failed {

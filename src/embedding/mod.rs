@@ -76,7 +76,11 @@ pub fn random() -> Result<u64, StartError> {
 }
 
 /// Opens the ledger under `data`.
-pub fn open_ledger(data: &Path, crash_points: Option<&CrashPoints>, clock: Clock) -> Result<Arc<dyn Ledger>, StartError> {
+pub fn open_ledger(
+    data: &Path,
+    crash_points: Option<&CrashPoints>,
+    clock: Clock,
+) -> Result<Arc<dyn Ledger>, StartError> {
     let mut options = sqlite::Options::at(&data.join("ledger.sqlite"));
     if let Some(points) = crash_points {
         options.crash_points = points.clone();
@@ -249,5 +253,6 @@ fn announce(data: &Path, socket: &TcpListener) {
 }
 
 fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "operator".to_owned(), |name| name.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "operator".to_owned(), |name| name.trim().to_owned())
 }

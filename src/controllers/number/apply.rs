@@ -15,7 +15,6 @@ use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
 use crate::controllers::plan::book::{Intent, Progress};
 use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
-use crate::controllers::tariff;
 use crate::controllers::tenant::Membership;
 use crate::controllers::world::World;
 use crate::domain::numbering::FourHundred;
@@ -101,9 +100,9 @@ fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &Nu
             entry.number = asked.to_owned();
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
             let binding = refs
-                .tariff
-                .as_deref()
-                .and_then(|tariff| tariff::price_book(tariff).ok())
+                .price_book
+                .as_ref()
+                .and_then(|book| book.as_ref().ok())
                 .map(|book| build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string()));
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
             let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));

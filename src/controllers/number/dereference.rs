@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
+use crate::controllers::findings::Finding;
 use crate::controllers::gateway::admission::{self, Admission};
 use crate::controllers::key::Key;
+use crate::controllers::tariff::Book;
 use crate::controllers::tenant::{self, Membership, Verification};
 use crate::controllers::world::{Find as _, World};
 use crate::controllers::{claim, pool};
@@ -20,6 +22,8 @@ pub struct Refs {
     /// Of the tenant, where there is one.
     pub verification: Verification,
     pub tariff: Option<Arc<Tariff>>,
+    /// The tariff's price book, or why it has none.
+    pub price_book: Option<Result<Arc<Book>, Finding>>,
     pub schedule: Option<Arc<RoutingSchedule>>,
     pub calendar: Option<Arc<HolidayCalendar>>,
     /// The pool that covers the number, or the one it is to be chosen from.
@@ -62,9 +66,11 @@ pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
         }
         _ => Default::default(),
     };
+    let tariff = stores.tariffs.find_name(&spec.tariff_ref.name);
     Refs {
+        price_book: tariff.as_deref().map(|tariff| world.price_book(tariff)),
         own_claim: claim::held_by(world, &key),
-        tariff: stores.tariffs.find_name(&spec.tariff_ref.name),
+        tariff,
         gateway_key,
         gateway,
         admission,

@@ -12,7 +12,6 @@ use crate::api::reasons as reason;
 use crate::controllers::findings::{Finding, join, refuse};
 use crate::controllers::gateway::admission::Admission;
 use crate::controllers::pool;
-use crate::controllers::tariff;
 use crate::controllers::tenant::{Membership, Verification};
 use crate::domain::numbering::FourHundred;
 use crate::domain::routing::document::{CalendarDocument, NumberEntry, ScheduleDocument};
@@ -51,7 +50,7 @@ pub struct Verdict {
     pub resolved: Result<(), Finding>,
     pub fully_enforced: Result<(), Finding>,
     /// Accepted, but the platform team or the owner should know.
-    pub warning: Option<String>,
+    pub warning: Option<Finding>,
     pub standing: Standing,
     pub wish: Option<Wish>,
 }
@@ -67,13 +66,19 @@ const SPEC: &[Check] = &[
     tariff_is_allowed,
     functions_are_in_the_catalogue,
     functions_used_are_subscribed,
-    package_is_in_the_tariff,
     destinations_are_within_the_quota,
     numbers_are_within_the_quota,
 ];
 /// What it names.
-const REFERENCES: &[Check] =
-    &[gateway_is_there, tariff_is_there, schedule_is_there, calendar_is_there, schedule_is_valid];
+const REFERENCES: &[Check] = &[
+    gateway_is_there,
+    tariff_is_there,
+    package_is_in_the_tariff,
+    pool_is_there,
+    schedule_is_there,
+    calendar_is_there,
+    schedule_is_valid,
+];
 
 /// Judges a number.
 pub fn check(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Verdict {
@@ -283,7 +288,7 @@ fn destinations_are_within_the_quota(number: &FourHundredNumber, refs: &Refs) ->
         return Ok(());
     }
     refuse(
-        reason::QUOTA_EXCEEDED,
+        reason::TOO_MANY_DESTINATIONS,
         format!("{listed} destinations are listed, the tenant may have {most} a number: remove {}", listed - most),
     )
 }
@@ -330,10 +335,22 @@ fn tariff_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Findin
     let name = &number.spec.tariff_ref.name;
     match &refs.tariff {
         None => refuse(reason::TARIFF_NOT_FOUND, format!("there is no Tariff {name}: name one in tariffRef")),
-        Some(tariff) => match tariff::price_book(tariff) {
-            Ok(_) => Ok(()),
-            Err(sentence) => refuse(reason::REF_NOT_ACCEPTED, format!("Tariff {name} is not valid: {sentence}")),
+        Some(_) => match &refs.price_book {
+            Some(Err(finding)) => {
+                refuse(reason::REF_NOT_ACCEPTED, format!("Tariff {name} is not accepted: {}", finding.sentence))
+            }
+            _ => Ok(()),
         },
+    }
+}
+
+fn pool_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    match (&number.spec.choose, &refs.pool) {
+        (Some(choose), None) => refuse(
+            reason::POOL_NOT_FOUND,
+            format!("there is no NumberPool {}: name one in choose.poolRef", choose.pool_ref.name),
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -439,12 +456,14 @@ fn fully_enforced(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding
     }
 }
 
-fn warning(refs: &Refs) -> Option<String> {
+fn warning(refs: &Refs) -> Option<Finding> {
     if let Verification::Expired { until } = &refs.verification {
-        return Some(format!("the approval of the tenant's papers ended on {until}; calls go on, have it renewed"));
+        let sentence = format!("the approval of the tenant's papers ended on {until}; calls go on, have it renewed");
+        return Some(Finding::new(reason::PAPERS_EXPIRED, sentence));
     }
     let claim = refs.own_claim.as_ref()?;
     let number = claim.number().parse::<FourHundred>().ok()?;
     let covered = refs.pool.as_ref().is_some_and(|pool| pool::covers(pool, number));
-    (!covered).then(|| format!("no NumberPool covers {} any more; the number stays with its holder", claim.number()))
+    let sentence = format!("no NumberPool covers {} any more; the number stays with its holder", claim.number());
+    (!covered).then(|| Finding::new(reason::POOL_SHRUNK, sentence))
 }

@@ -78,13 +78,12 @@ pub fn entries(
     numbers: &BTreeMap<FourHundred, Arc<PlannedNumber>>,
 ) -> Vec<OverrideEntry> {
     let now = world.clock.now();
-    let mut entries: Vec<OverrideEntry> = world
-        .stores
-        .overrides
-        .state()
+    let keys = world.references().override_namespaces.of(&namespace.to_owned());
+    let mut entries: Vec<OverrideEntry> = keys
         .iter()
-        .filter(|object| object.namespace().as_deref() == Some(namespace) && !object.is_terminating())
-        .filter_map(|object| entry(world, object, namespace))
+        .filter_map(|key| world.stores.overrides.find_key(key))
+        .filter(|object| !object.is_terminating())
+        .filter_map(|object| entry(world, &object, namespace))
         .filter(|entry| entry.until > now)
         .filter(|entry| entry.number.parse().is_ok_and(|number: FourHundred| numbers.contains_key(&number)))
         .collect();

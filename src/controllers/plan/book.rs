@@ -292,9 +292,12 @@ impl PlanBook {
 
     /// Shards of `gateway` with a routing leaf that was emptied and is not deleted yet.
     pub fn emptied(&self, gateway: &Key) -> Vec<ShardKey> {
-        let of_gateway = self.shards.iter().filter(|(shard, _)| shard.gateway == *gateway && !shard.namespace.is_empty());
+        let of_gateway =
+            self.shards.iter().filter(|(shard, _)| shard.gateway == *gateway && !shard.namespace.is_empty());
         of_gateway
-            .filter(|(_, known)| known.leaves.iter().any(|(name, leaf)| name.starts_with('n') && leaf.entries.is_empty()))
+            .filter(|(_, known)| {
+                known.leaves.iter().any(|(name, leaf)| name.starts_with('n') && leaf.entries.is_empty())
+            })
             .map(|(shard, _)| shard.clone())
             .collect()
     }

@@ -67,18 +67,17 @@ pub fn of_namespace(world: &World, namespace: &str) -> Membership {
 }
 
 fn claiming_tenant(world: &World, namespace: &str) -> Option<String> {
-    let numbers = world.references().namespaces.of(&namespace.to_owned());
-    numbers
-        .iter()
-        .filter_map(|number| super::claim::held_by(world, number))
-        .min_by(|one, other| one.spec.claimed_at.cmp(&other.spec.claimed_at))
-        .map(|claim| claim.spec.tenant.clone())
+    world.references().claiming_tenant(namespace).map(str::to_owned)
 }
 
 /// The verdict that covers the tenant's papers as they stand.
 pub fn verification(world: &World, tenant: &Tenant) -> Verification {
     if world.settings.trust == Trust::Assumed {
         return Verification::Verified { until: None };
+    }
+    // Nothing was shown to a reviewer where there are no papers.
+    if tenant.spec.papers.is_none() {
+        return Verification::Pending;
     }
     let digest = reviewed_digest(tenant).to_string();
     let names = world.references().approvals.of(&tenant.name_any());
