@@ -244,9 +244,9 @@ impl House {
     }
 
     /// The token by which the operator reads the usage feed.
-    fn operator_token(&self, gateway: &str) -> Option<super::biller::Token> {
+    fn operator_token(&self, gateway: &str) -> Option<super::access::Token> {
         let secrets = lock(&self.secrets);
-        secrets.get(gateway)?.operator.as_deref().and_then(super::biller::Token::new)
+        secrets.get(gateway)?.operator.as_deref().and_then(super::access::Token::new)
     }
 
     /// Heads and secrets as guards. A guard with neither token nor peers admits nobody.
@@ -256,13 +256,13 @@ impl House {
             let gate = self.gate(&head.gateway);
             let secrets = lock(&self.secrets).get(&head.gateway).cloned().unwrap_or_default();
             let web = head.listeners.iter().find(|l| l.protocol == crate::domain::routing::document::Protocol::Http);
-            let token = |text: &Option<String>| text.as_deref().and_then(super::router::guard::Token::new);
+            let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
             gate.route.store(Arc::new(Guard {
                 token: token(&secrets.route),
                 peers: web.map(|listener| listener.peers.clone()).unwrap_or_default(),
             }));
             gate.operator.store(Arc::new(Guard { token: token(&secrets.operator), peers: Vec::new() }));
-            let intake = secrets.intake.as_deref().and_then(super::biller::Token::new);
+            let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
             gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
         }
     }
