@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod build;
+mod checks;
 pub mod dereference;
 pub mod status;
 pub mod validate;
