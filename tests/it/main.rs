@@ -16,8 +16,18 @@
 mod harness;
 
 mod control_plane;
+mod crashes;
+mod edits;
 mod interruption;
+mod outages;
+mod rig;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), interruption::trials()])
+    harness::run([
+        control_plane::trials(),
+        interruption::trials(),
+        edits::trials(),
+        outages::trials(),
+        crashes::trials(),
+    ])
 }
