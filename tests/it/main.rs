@@ -18,6 +18,7 @@ mod harness;
 mod control_plane;
 mod crashes;
 mod edits;
+mod examples;
 mod interruption;
 mod outages;
 mod rig;
@@ -29,5 +30,6 @@ fn main() -> std::process::ExitCode {
         edits::trials(),
         outages::trials(),
         crashes::trials(),
+        examples::trials(),
     ])
 }

@@ -14,7 +14,7 @@ pub(super) type Check = fn(&FourHundredNumber, &Refs) -> Result<(), Finding>;
 
 /// Who may be here at all, in the order of the sentence a reader should see first.
 pub(super) const ADMISSION: &[Check] =
-    &[namespace_belongs_to_a_tenant, gateway_admits_the_namespace, tenant_is_verified];
+    &[gateway_admits_the_namespace, namespace_belongs_to_a_tenant, tenant_is_verified];
 /// What the owner wrote.
 pub(super) const SPEC: &[Check] = &[
     number_stays_the_same,
