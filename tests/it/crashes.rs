@@ -139,11 +139,18 @@ struct Switch {
     waiting: Arc<Mutex<Vec<String>>>,
     acknowledged: Arc<AtomicUsize>,
     duplicates: Arc<AtomicUsize>,
+    /// Posts that got no answer.
+    broken: Arc<AtomicUsize>,
 }
 
 impl Switch {
     fn with(lines: Vec<String>) -> Self {
-        Self { waiting: Arc::new(Mutex::new(lines)), acknowledged: Arc::default(), duplicates: Arc::default() }
+        Self {
+            waiting: Arc::new(Mutex::new(lines)),
+            acknowledged: Arc::default(),
+            duplicates: Arc::default(),
+            broken: Arc::default(),
+        }
     }
 
     fn take(&self, most: usize) -> Vec<String> {
@@ -160,6 +167,7 @@ impl Switch {
                 return;
             }
             let Ok(answer) = connection.post_records(TOKEN, &batch.join("\n")).await else {
+                self.broken.fetch_add(1, Ordering::Relaxed);
                 return self.waiting.lock().unwrap().extend(batch);
             };
             let told = answer.json();
@@ -204,7 +212,7 @@ async fn records_are_billed_once_however_often_the_biller_dies() {
     drop(rig.intake_is_open().await);
 
     let mut sent = Vec::new();
-    let mut resent = 0;
+    let (mut resent, mut broken) = (0, 0);
     for round in 0..moments.div_ceil(MOMENTS) {
         let legs = legs(&mut dice, round);
         let switch = Switch::with(legs.iter().map(|leg| leg.line.clone()).collect());
@@ -218,12 +226,13 @@ async fn records_are_billed_once_however_often_the_biller_dies() {
         }
         assert_eq!(switch.acknowledged.load(Ordering::Relaxed), RECORDS);
         resent += switch.duplicates.load(Ordering::Relaxed);
+        broken += switch.broken.load(Ordering::Relaxed);
         if moments > MOMENTS {
             eprintln!("{} of {moments} moments, {} records", MOMENTS * (round + 1), sent.len());
         }
     }
-    // Some deaths came after the commit and before the answer: the point named so makes sure of one.
-    assert!(resent > 0, "no record was ever sent twice: the kills missed the work");
+    // The kills found the biller at work, and some of what they cut short had been booked already.
+    assert!(broken >= moments / 2 && resent > 0, "{broken} posts broken in {moments} moments, {resent} duplicates");
     compare(&mut rig, &sent).await;
 }
 

@@ -21,6 +21,7 @@ mod edits;
 mod interruption;
 mod outages;
 mod rig;
+mod sip_load;
 
 fn main() -> std::process::ExitCode {
     harness::run([
@@ -29,5 +30,6 @@ fn main() -> std::process::ExitCode {
         edits::trials(),
         outages::trials(),
         crashes::trials(),
+        sip_load::trials(),
     ])
 }

@@ -156,6 +156,13 @@ impl Rig {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The operator's own metrics as Prometheus reads them.
+    pub async fn metrics(&self) -> String {
+        let address = std::fs::read_to_string(self.data().join("http.addr")).unwrap();
+        let asked = fourhundred::runtime::client::send(address.trim(), "GET", "/metrics", "", "", b"").await;
+        String::from_utf8(asked.unwrap().1).unwrap()
+    }
+
     pub fn end_of_log(&self) -> String {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
