@@ -2,9 +2,13 @@
 
 pub mod apply;
 pub mod build;
+mod checks;
 pub mod dereference;
 pub mod status;
 pub mod validate;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -323,3 +323,7 @@ fn alike(one: &Intent, other: &Intent) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

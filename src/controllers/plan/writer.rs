@@ -18,7 +18,7 @@ use crate::controllers::world::{PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
 
 /// How long an emptied leaf is kept for routers that do not answer.
-pub const WITHDRAWAL: Duration = Duration::from_secs(60);
+pub const WITHDRAWAL: Duration = Duration::from_mins(1);
 /// Shards written at the same time.
 const AT_ONCE: usize = 16;
 
