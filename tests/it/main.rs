@@ -15,6 +15,7 @@
 #[macro_use]
 mod harness;
 
+mod bench;
 mod control_plane;
 mod crashes;
 mod edits;
@@ -24,6 +25,10 @@ mod rig;
 mod sip_load;
 
 fn main() -> std::process::ExitCode {
+    // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
+    if std::env::args().any(|argument| argument == "--bench") {
+        return harness::run([bench::trials()]);
+    }
     harness::run([
         control_plane::trials(),
         interruption::trials(),

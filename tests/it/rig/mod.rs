@@ -72,8 +72,11 @@ impl Rig {
     /// The examples' gateway with this rig's ports.
     pub fn gateway(&self) -> String {
         let example = read_example("platform/gateway.yaml");
-        let with_ports =
-            example.replacen("port: 0", &format!("port: {}", self.sip), 1).replacen("port: 0", &format!("port: {}", self.http), 1);
+        let with_ports = example.replacen("port: 0", &format!("port: {}", self.sip), 1).replacen(
+            "port: 0",
+            &format!("port: {}", self.http),
+            1,
+        );
         assert_ne!(with_ports, example);
         with_ports
     }
@@ -213,9 +216,8 @@ impl Rig {
 
 /// Whether `Programmed` is True for the generation that the object is at.
 pub fn is_programmed(number: &FourHundredNumber) -> bool {
-    condition(number, "Programmed").is_some_and(|(status, _, generation)| {
-        status == "True" && Some(generation) == number.metadata.generation
-    })
+    condition(number, "Programmed")
+        .is_some_and(|(status, _, generation)| status == "True" && Some(generation) == number.metadata.generation)
 }
 
 /// Status, reason and observed generation of a number's condition.
