@@ -1,5 +1,5 @@
-//! Small memories with a time in them: how long a first status still waits, when counts were last written, which numbers
-//! were just claimed and are not in the cache yet. Bounded: each forgets what is old.
+//! Small memories with a time in them: how long a first status still waits, when counts were last written, which claims
+//! were just made and are not in the cache yet. Bounded: each forgets what is old.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::driver::Kind;
 use super::key::{Key, ObjectMetaExt as _};
+use super::claim::holder_of;
 use super::world::World;
+use crate::api::NumberClaim;
 use crate::domain::numbering::FourHundred;
 
 /// A claim's own watch event comes well within this.
@@ -20,7 +22,8 @@ pub struct Patience {
     /// uid → generation and when it was first met.
     first_met: Mutex<HashMap<String, (i64, Instant)>>,
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
-    claimed: Mutex<HashMap<FourHundred, Instant>>,
+    /// Claims as their POST or PUT was answered, or `None` where somebody else turned out to hold the number.
+    claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
 }
 
 impl World {
@@ -53,16 +56,30 @@ impl World {
         counts.insert((kind, key.clone()), Instant::now());
     }
 
-    /// `number` was just claimed; the cache may not show it yet.
-    pub fn note_claimed(&self, number: FourHundred) {
+    /// `number` was just claimed, by `claim` or (`None`) by somebody else; the cache may not show it yet.
+    pub fn note_claimed(&self, number: FourHundred, claim: Option<NumberClaim>) {
         let mut claimed = lock(&self.patience.claimed);
-        claimed.retain(|_, at| at.elapsed() < CACHE_LAG);
-        claimed.insert(number, Instant::now());
+        claimed.retain(|_, (_, at)| at.elapsed() < CACHE_LAG);
+        claimed.insert(number, (claim, Instant::now()));
     }
 
     /// Whether `number` was claimed a moment ago.
     pub fn was_just_claimed(&self, number: FourHundred) -> bool {
-        lock(&self.patience.claimed).get(&number).is_some_and(|at| at.elapsed() < CACHE_LAG)
+        lock(&self.patience.claimed).get(&number).is_some_and(|(_, at)| at.elapsed() < CACHE_LAG)
+    }
+
+    /// The claim that was just made for `holder`.
+    pub fn just_claimed_for(&self, holder: &Key) -> Option<(FourHundred, NumberClaim)> {
+        let claimed = lock(&self.patience.claimed);
+        claimed.iter().find_map(|(number, (claim, at))| {
+            let claim = claim.as_ref().filter(|claim| at.elapsed() < CACHE_LAG && holder_of(claim) == *holder)?;
+            Some((*number, claim.clone()))
+        })
+    }
+
+    /// The cache shows what became of `number`'s claim.
+    pub fn claim_shown(&self, number: FourHundred) {
+        lock(&self.patience.claimed).remove(&number);
     }
 }
 

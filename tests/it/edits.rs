@@ -28,7 +28,10 @@ pub fn destination(edit: usize) -> String {
 
 /// The edit that an answer shows.
 pub fn edit_in(contact: &str) -> usize {
-    contact.strip_prefix("0108888").and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("contact {contact}"))
+    contact
+        .strip_prefix("0108888")
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_else(|| panic!("contact {contact}"))
 }
 
 pub fn manifest() -> String {

@@ -15,6 +15,7 @@
 #[macro_use]
 mod harness;
 
+mod bench;
 mod control_plane;
 mod crashes;
 mod edits;
@@ -22,8 +23,13 @@ mod examples;
 mod interruption;
 mod outages;
 mod rig;
+mod sip_load;
 
 fn main() -> std::process::ExitCode {
+    // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
+    if std::env::args().any(|argument| argument == "--bench") {
+        return harness::run([bench::trials()]);
+    }
     harness::run([
         control_plane::trials(),
         interruption::trials(),
@@ -31,5 +37,6 @@ fn main() -> std::process::ExitCode {
         outages::trials(),
         crashes::trials(),
         examples::trials(),
+        sip_load::trials(),
     ])
 }

@@ -69,7 +69,8 @@ async fn without_api_server_and_etcd_calls_go_on_also_after_a_restart_and_all_co
     rig.kill().await;
     rig.start(&[]).await;
     let mut phone = rig.phone().await;
-    eventually(PATIENCE, "the restarted operator answers from its disk copy", async || shows(&mut phone, 0).await).await;
+    eventually(PATIENCE, "the restarted operator answers from its disk copy", async || shows(&mut phone, 0).await)
+        .await;
     throughout(Duration::from_secs(2), "calls are answered after a restart", async || shows(&mut phone, 0).await).await;
     rig.still_runs();
     // Nobody can say what the token is: the switch is told to come again.

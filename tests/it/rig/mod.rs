@@ -74,8 +74,11 @@ impl Rig {
     /// The examples' gateway with this rig's ports.
     pub fn gateway(&self) -> String {
         let example = read_example("platform/gateway.yaml");
-        let with_ports =
-            example.replacen("port: 0", &format!("port: {}", self.sip), 1).replacen("port: 0", &format!("port: {}", self.http), 1);
+        let with_ports = example.replacen("port: 0", &format!("port: {}", self.sip), 1).replacen(
+            "port: 0",
+            &format!("port: {}", self.http),
+            1,
+        );
         assert_ne!(with_ports, example);
         with_ports
     }
@@ -165,6 +168,13 @@ impl Rig {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The operator's own metrics as Prometheus reads them.
+    pub async fn metrics(&self) -> String {
+        let address = std::fs::read_to_string(self.data().join("http.addr")).unwrap();
+        let asked = fourhundred::runtime::client::send(address.trim(), "GET", "/metrics", "", "", b"").await;
+        String::from_utf8(asked.unwrap().1).unwrap()
+    }
+
     pub fn end_of_log(&self) -> String {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -215,9 +225,8 @@ impl Rig {
 
 /// Whether `Programmed` is True for the generation that the object is at.
 pub fn is_programmed(number: &FourHundredNumber) -> bool {
-    condition(number, "Programmed").is_some_and(|(status, _, generation)| {
-        status == "True" && Some(generation) == number.metadata.generation
-    })
+    condition(number, "Programmed")
+        .is_some_and(|(status, _, generation)| status == "True" && Some(generation) == number.metadata.generation)
 }
 
 /// Status, reason and observed generation of a number's condition.

@@ -86,6 +86,18 @@ impl Phone {
         }
     }
 
+    /// Waits for so many datagrams, and gives how many came before a silence of 100 ms.
+    pub async fn hear(&self, most: usize) -> u64 {
+        let mut datagram = [0; 2_048];
+        for heard in 0..most {
+            match tokio::time::timeout(Duration::from_millis(100), self.socket.recv(&mut datagram)).await {
+                Ok(Ok(_)) => {}
+                _ => return heard as u64,
+            }
+        }
+        most as u64
+    }
+
     /// Sends bytes that need no answer.
     pub async fn throw(&self, bytes: &[u8]) {
         let _ = self.socket.send(bytes).await;
