@@ -24,6 +24,8 @@ pub struct Patience {
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
     /// Claims as their POST or PUT was answered, or `None` where somebody else turned out to hold the number.
     claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
+    /// Claims of each tenant whose POST is under way.
+    claiming: Mutex<HashMap<String, usize>>,
 }
 
 impl World {
@@ -77,9 +79,64 @@ impl World {
         })
     }
 
+    /// A seat for one more claim of `tenant`, which may have `most`: counted are those that the cache shows, those just
+    /// made, and those whose POST is under way beside this one.
+    pub fn seat(&self, tenant: &str, most: usize) -> Seat<'_> {
+        let mut claiming = lock(&self.patience.claiming);
+        let under_way = claiming.get(tenant).copied().unwrap_or(0);
+        let held = {
+            let references = self.references();
+            let claimed = lock(&self.patience.claimed);
+            let made = claimed.iter().filter(|(number, (claim, at))| {
+                let ours = claim.as_ref().is_some_and(|claim| claim.spec.tenant == tenant);
+                ours && at.elapsed() < CACHE_LAG && !references.knows_claim(**number)
+            });
+            references.claims_of_tenant(tenant).bound + made.count()
+        };
+        if held >= most {
+            return Seat::None { held };
+        }
+        if held + under_way >= most {
+            return Seat::Undecided;
+        }
+        claiming.insert(tenant.to_owned(), under_way + 1);
+        Seat::Taken(Taken { world: self, tenant: tenant.to_owned() })
+    }
+
     /// The cache shows what became of `number`'s claim.
     pub fn claim_shown(&self, number: FourHundred) {
         lock(&self.patience.claimed).remove(&number);
+    }
+}
+
+/// Whether a tenant may claim one more number.
+#[derive(Debug)]
+pub enum Seat<'a> {
+    Taken(Taken<'a>),
+    /// It depends on how claims end that are under way.
+    Undecided,
+    /// The tenant holds as many as it may.
+    None {
+        held: usize,
+    },
+}
+
+/// A claim under way, until dropped.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    world: &'a World,
+    tenant: String,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut claiming = lock(&self.world.patience.claiming);
+        let left = claiming.get(&self.tenant).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            claiming.remove(&self.tenant);
+        } else {
+            claiming.insert(self.tenant.clone(), left);
+        }
     }
 }
 

@@ -195,6 +195,10 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         world.hub.claims.wake(&Key::cluster(number.to_string()));
     }
     let mut numbers = world.references().wanted.of(&number);
+    let was_bound = versions.first().is_some_and(|version| version.is_bound());
+    if was_bound && (gone || versions.last().is_some_and(|version| !version.is_bound())) {
+        numbers.extend(without_claim(world, versions.first().map_or("", |version| &version.spec.tenant)));
+    }
     for version in versions {
         numbers.push(claim::holder_of(&version));
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
@@ -207,6 +211,14 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
     numbers.dedup();
     numbers.retain(|key| is_concerned(world, key, number));
     world.hub.numbers.wake_all(&numbers);
+}
+
+/// Numbers of a tenant that hold none: a released one makes room in the quota.
+fn without_claim(world: &World, tenant: &str) -> Vec<Key> {
+    let Some(tenant) = world.stores.tenants.find_name(tenant) else { return Vec::new() };
+    let references = world.references();
+    let all = tenant.spec.namespaces.iter().flat_map(|namespace| references.namespaces.of(namespace));
+    all.filter(|key| references.holders.of(key).is_empty()).collect()
 }
 
 /// Whether a claim's change matters to `key`: not where it shows what a reconcile of that very object just did.

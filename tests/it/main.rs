@@ -16,14 +16,19 @@
 mod harness;
 
 mod bench;
+mod canaries;
+mod claims;
 mod control_plane;
 mod crashes;
 mod edits;
 mod examples;
 mod interruption;
+mod leadership;
 mod outages;
+mod quiet;
 mod rig;
 mod sip_load;
+mod timetables;
 
 fn main() -> std::process::ExitCode {
     // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
@@ -37,6 +42,11 @@ fn main() -> std::process::ExitCode {
         outages::trials(),
         crashes::trials(),
         examples::trials(),
+        timetables::trials(),
+        claims::trials(),
+        leadership::trials(),
+        quiet::trials(),
+        canaries::trials(),
         sip_load::trials(),
     ])
 }

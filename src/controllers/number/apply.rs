@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::build;
+use super::checks::quota_exceeded;
 use super::dereference::Refs;
 use super::validate::{Standing, Verdict, Wish};
 use crate::api::reasons as reason;
@@ -14,6 +15,7 @@ use crate::controllers::claim::{self, Held};
 use crate::controllers::error::Error;
 use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
+use crate::controllers::patience::Seat;
 use crate::controllers::plan::book::{Intent, Progress};
 use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
 use crate::controllers::tenant::Membership;
@@ -66,7 +68,13 @@ async fn take_claim(
         return Ok((verdict.accepted.clone(), own()));
     }
     let Membership::Of(tenant) = &refs.membership else { return Ok((verdict.accepted.clone(), None)) };
+    let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
     let tenant = tenant.name_any();
+    let _seat = match world.seat(&tenant, most) {
+        Seat::Taken(seat) => seat,
+        Seat::Undecided => return Err(Error::Undecided("the tenant's last free numbers are being claimed")),
+        Seat::None { held } => return Ok((Err(quota_exceeded(held, most)), None)),
+    };
     match &verdict.wish {
         Some(Wish::Number(wanted)) => hold(key, &tenant, *wanted, refs, world).await,
         Some(Wish::Choose) => choose(key, &tenant, number, refs, world).await,
@@ -102,7 +110,7 @@ async fn choose(
         return Ok((Err(Finding::new(reason::POOL_NOT_FOUND, "the pool to choose from is gone")), None));
     };
     loop {
-        let wanted = match claim::choose(world, key, pool, pattern) {
+        let wanted = match claim::choose(world, key, tenant, pool, pattern) {
             Ok(wanted) => wanted,
             Err(finding) => return Ok((Err(finding), None)),
         };

@@ -36,8 +36,8 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
                     tracing::warn!(%shard, %error, cause, attempt, "plan not written");
                     world.metrics.wrote("plan", "failed");
                     tokio::select! {
-                        // Whoever leads next begins with every shard.
-                        () = stop.cancelled() => return,
+                        // This process may lead again.
+                        () = stop.cancelled() => return world.mark_shards([shard]),
                         () = tokio::time::sleep(wait) => {}
                     }
                     attempt += 1;
