@@ -1,7 +1,7 @@
 //! Small memories with a time in them: how long a first status still waits, when counts were last written, which claims
 //! were just made and are not in the cache yet. Bounded: each forgets what is old.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub struct Patience {
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
     /// Claims as their POST or PUT was answered, or `None` where somebody else turned out to hold the number.
     claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
+    /// Numbers whose claim was made since this process leads.
+    made: Mutex<HashSet<FourHundred>>,
     /// Claims of each tenant whose POST is under way.
     claiming: Mutex<HashMap<String, usize>>,
 }
@@ -63,6 +65,27 @@ impl World {
         let mut claimed = lock(&self.patience.claimed);
         claimed.retain(|_, (_, at)| at.elapsed() < CACHE_LAG);
         claimed.insert(number, (claim, Instant::now()));
+    }
+
+    /// This process made the claim of `number`.
+    pub fn note_made(&self, number: FourHundred) {
+        lock(&self.patience.made).insert(number);
+    }
+
+    /// Whether this process made the claim of `number` since it leads.
+    pub fn made_claim_of(&self, number: FourHundred) -> bool {
+        lock(&self.patience.made).contains(&number)
+    }
+
+    /// This process begins to lead: what another replica did meanwhile it has not seen.
+    pub fn begin_term(&self) {
+        lock(&self.patience.made).clear();
+    }
+
+    /// The claim of `number` is gone.
+    pub fn claim_gone(&self, number: FourHundred) {
+        lock(&self.patience.made).remove(&number);
+        self.claim_shown(number);
     }
 
     /// Whether `number` was claimed a moment ago.

@@ -126,8 +126,6 @@ pub struct World {
     pub usage_of: DirtySet<Key>,
     /// Tenants whose account may have to be written.
     pub usage_of_tenant: DirtySet<String>,
-    /// When this process began; claims made since are known whole.
-    pub began: Timestamp,
     references: Mutex<References>,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
@@ -163,7 +161,6 @@ impl World {
             settings,
             published: Published::default(),
             dirty_shards: DirtySet::default(),
-            began: clock.now(),
             clock,
             references: Mutex::default(),
             plan: Mutex::default(),

@@ -101,7 +101,7 @@ fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
             let owner = end.carrier().map(|owner| format!("{owner:?}"));
             if let Some(owner) = owner.filter(|owner| *owner != carrier) {
                 return refuse(
-                    reason::INVALID,
+                    reason::CARRIER_MISMATCH,
                     format!("ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}"),
                 );
             }
