@@ -15,9 +15,12 @@
 #[macro_use]
 mod harness;
 
+mod cases;
 mod control_plane;
+mod crds;
+mod examples;
 mod interruption;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), interruption::trials()])
+    harness::run([control_plane::trials(), crds::trials(), examples::trials(), interruption::trials()])
 }
