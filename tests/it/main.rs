@@ -15,12 +15,12 @@
 #[macro_use]
 mod harness;
 
+mod apply;
 mod cases;
 mod control_plane;
 mod crds;
-mod examples;
 mod interruption;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), crds::trials(), examples::trials(), interruption::trials()])
+    harness::run([apply::trials(), control_plane::trials(), crds::trials(), interruption::trials()])
 }

@@ -1,14 +1,15 @@
-//! The files in `examples/` as a reader would try them: kubectl takes what is to be taken and refuses the rest.
+//! The files in `examples/` as a reader would try them, before any operator: `kubectl apply` takes what is to be taken and
+//! refuses the rest.
 //!
 //! `examples/invalid` says in each file's first line who refuses it and how: `# expect: apply; WORDS` is the API server,
-//! `# expect: condition; REASON` is a condition that the operator writes, for the suites that run one.
+//! `# expect: condition; REASON` is the operator, later, by a condition.
 
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::harness::{
     Cluster, cluster, golden,
@@ -45,7 +46,7 @@ impl Invalid {
         manifests::files("examples/invalid").into_iter().map(Self::read).collect()
     }
 
-    /// Those that only an operator refuses, with the reason.
+    /// Those that only the operator refuses, with the reason.
     pub fn by_condition() -> Vec<(PathBuf, String)> {
         let all = Self::all().into_iter();
         all.filter_map(|invalid| match invalid.expected {
@@ -78,14 +79,17 @@ impl Invalid {
     }
 }
 
-/// The manifests of the examples in the order of the way: namespaces before what lives in them. Routing tests are not for
-/// the API server.
+/// The manifests of the examples, namespaces before what lives in them. Routing tests are not for the API server.
 fn example_files() -> Vec<PathBuf> {
     let mut files = manifests::files("examples/platform");
     files.extend(manifests::files("examples/acme"));
     files.retain(|file| !file.to_string_lossy().ends_with(".routing-test.yaml"));
-    files.sort_by_key(|file| !file.ends_with("namespaces.yaml"));
+    files.sort_by_key(|file| !is_namespaces(file));
     files
+}
+
+fn is_namespaces(file: &Path) -> bool {
+    file.to_string_lossy().ends_with("namespaces.yaml")
 }
 
 async fn every_example_is_taken_and_a_second_apply_changes_nothing() {
@@ -100,15 +104,17 @@ async fn every_example_is_taken_server_side_and_a_second_apply_changes_nothing()
 async fn applied_twice(flags: &[&str]) {
     let cluster = Cluster::own().await;
     manifests::install_crds(&cluster).await;
-    let mut objects = 0;
-    for file in example_files() {
-        let arguments = [&["apply", "--output=json", "--filename", file.to_str().unwrap()], flags].concat();
-        let first = objects_in(cluster.kubectl(&arguments).await.json());
-        let second = objects_in(cluster.kubectl(&arguments).await.json());
-        assert!(first == second, "{}: {}\nand then: {}", file.display(), json!(first), json!(second));
-        objects += first.len();
+    let files = example_files();
+    let files = files.iter().flat_map(|file| ["--filename", file.to_str().unwrap()]);
+    let arguments: Vec<&str> =
+        ["apply", "--output=json"].into_iter().chain(flags.iter().copied()).chain(files).collect();
+    let first = objects_in(cluster.kubectl(&arguments).await.json());
+    let second = objects_in(cluster.kubectl(&arguments).await.json());
+    assert!(first.len() >= 12, "only {} objects are in the examples", first.len());
+    for (first, second) in first.iter().zip(&second) {
+        assert!(first == second, "{first}\nand then: {second}");
     }
-    assert!(objects >= 12, "only {objects} objects are in the examples");
+    assert_eq!(first.len(), second.len());
 }
 
 /// The objects that kubectl printed, without their resource versions: after an object's creation by server-side apply, the
@@ -130,7 +136,7 @@ fn objects_in(mut printed: Value) -> Vec<Value> {
 async fn with_namespaces() -> &'static Cluster {
     let cluster = cluster().await;
     manifests::install_crds(cluster).await;
-    let namespaces = manifests::path("examples/platform/namespaces.yaml");
+    let namespaces = example_files().into_iter().find(|file| is_namespaces(file)).expect("a file of namespaces");
     cluster.kubectl(&["apply", "--server-side", "--filename", namespaces.to_str().unwrap()]).await.ok();
     cluster
 }
