@@ -9,7 +9,7 @@ use super::dereference::Refs;
 use crate::api::FourHundredNumber;
 use crate::api::call_gateway::GatewayMode;
 use crate::api::reasons as reason;
-use crate::controllers::findings::{Finding, join, refuse};
+use crate::controllers::findings::{Finding, join, list, refuse};
 use crate::controllers::gateway::admission::Admission;
 use crate::controllers::pool;
 use crate::controllers::tenant::{Membership, Verification};
@@ -146,7 +146,7 @@ fn fully_enforced(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding
         fields.extend(counted.map(|destination| format!("destinations[{}].concurrentCalls", destination.name)));
         if !fields.is_empty() {
             let verb = if fields.len() == 1 { "needs" } else { "need" };
-            return refuse(reason::MODE_REDIRECT, format!("{} {verb} a gateway in mode Proxy.", join(&fields)));
+            return refuse(reason::MODE_REDIRECT, format!("{} {verb} a gateway in mode Proxy.", list(&fields)));
         }
     }
     let mapped = |name: &String| gateway.spec.announcements.iter().any(|announcement| announcement.name == *name);

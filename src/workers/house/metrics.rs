@@ -28,7 +28,7 @@ impl fmt::Debug for HouseCollector {
 impl Collector for HouseCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let house = &self.0;
-        let sip = house.router_counters.sip().map(|(outcome, count)| (outcome, count));
+        let sip = house.router_counters.sip();
         labelled(&mut encoder, "fourhundred_sip_messages", "SIP messages by what became of them", "outcome", sip)?;
         let decisions = house.router_counters.http().into_iter();
         labelled(&mut encoder, "fourhundred_route_decisions", "Decisions over HTTP by outcome", "outcome", decisions)?;
