@@ -112,7 +112,7 @@ impl Embedding {
                 epoch: format!("{seed:016x}"),
             };
             let opened = House::open(options).map_err(data)?;
-            opened.biller_counters.register(&mut registry);
+            opened.register(&mut registry);
             house = Some(opened);
         }
         Ok(Self { house, ledger, registry, metrics, clock, seed })

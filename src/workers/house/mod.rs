@@ -2,6 +2,7 @@
 //! `biller`. It starts from the disk copy of the plan, before anybody has a client; parts then come by [`House::take`].
 
 mod http;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -104,6 +106,12 @@ impl House {
             to_biller: Mutex::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
+    }
+
+    /// Puts every counter of this process's workers where metrics are read.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        self.biller_counters.register(registry);
+        registry.register_collector(Box::new(metrics::HouseCollector::new(self.clone())));
     }
 
     /// The listeners as they are, all gateways together.
