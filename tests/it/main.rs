@@ -20,6 +20,7 @@ mod control_plane;
 mod crashes;
 mod edits;
 mod interruption;
+mod model;
 mod outages;
 mod rig;
 mod sip_load;
@@ -36,5 +37,6 @@ fn main() -> std::process::ExitCode {
         outages::trials(),
         crashes::trials(),
         sip_load::trials(),
+        model::trials(),
     ])
 }
