@@ -253,6 +253,21 @@ fn cut(number: &Number, list: &[usize]) -> Vec<Value> {
 }
 
 impl Expected {
+    /// What this answer is an instance of.
+    pub fn kinds(&self) -> Vec<String> {
+        let field = |name: &str| self.answer[name].as_str().map(str::to_owned);
+        let mut kinds: Vec<String> = [field("reason"), field("outcome")].into_iter().flatten().take(1).collect();
+        kinds.extend(self.answer.get("override").map(|_| "override".to_owned()));
+        kinds.extend(self.answer.get("whenExhausted").map(|_| "exhausted".to_owned()));
+        kinds.extend(field("period").map(|name| if name == "otherwise" { name } else { "period".to_owned() }));
+        match self.destinations {
+            Choice::OneOf(_) => kinds.push("rotated or drawn".to_owned()),
+            Choice::AnyOrder(..) => kinds.push("in any order".to_owned()),
+            Choice::None | Choice::Exactly(_) | Choice::Own(_) => {}
+        }
+        kinds
+    }
+
     /// Whether an answer of the product is right; else both sides.
     pub fn compare(&self, number: &Number, mut answer: Value) -> Result<(), String> {
         let shown = answer.as_object_mut().unwrap();

@@ -33,6 +33,22 @@ const SCHEDULES_EACH: usize = 12;
 /// Another seed makes another world: `MODEL_SEED=…`.
 const SEED: u64 = 400;
 
+/// What the world of [`SEED`] must have met often, or the comparison would prove little.
+const MET: [&str; 12] = [
+    "Route",
+    "Announce",
+    "NumberPaused",
+    "CallerDenied",
+    "AreaDenied",
+    "AnonymousDenied",
+    "override",
+    "period",
+    "otherwise",
+    "rotated or drawn",
+    "in any order",
+    "exhausted",
+];
+
 struct World {
     calendars: Vec<Calendar>,
     schedules: Vec<Schedule>,
@@ -52,8 +68,14 @@ async fn the_product_answers_and_charges_as_the_naive_model_does() {
     drop(rig.intake_is_open().await);
 
     let askers = (0..3).map(|_| tokio::spawn(ask(world.clone(), Dice::seeded(dice.next()), connect(&rig))));
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
     for asker in futures::future::join_all(askers).await {
-        asker.unwrap();
+        for (what, count) in asker.unwrap() {
+            *met.entry(what).or_default() += count;
+        }
+    }
+    for what in MET {
+        assert!(met.get(what).is_some_and(|count| *count >= 50) || seed != SEED, "{what} was hardly met: {met:?}");
     }
     let records = post(&rig, &world, &mut dice).await;
     charges_agree(&mut rig, &world, &records).await;
@@ -200,7 +222,9 @@ fn instant(dice: &mut Dice, number: &Number, world: &World) -> i64 {
     schedule.zone.about(day + dice.between(0, 1), second).clamp(first * 86_400, last * 86_400)
 }
 
-async fn ask(world: Arc<World>, mut dice: Dice, router: std::net::SocketAddr) {
+/// Compares calls' answers; gives how often what was met.
+async fn ask(world: Arc<World>, mut dice: Dice, router: std::net::SocketAddr) -> BTreeMap<String, usize> {
+    let mut met = BTreeMap::new();
     let mut connection = Connection::open(router).await.unwrap();
     for count in 0..CALLS / 3 {
         let (number, caller) = (dice.pick(&world.numbers), dice.pick(&world.callers));
@@ -209,11 +233,15 @@ async fn ask(world: Arc<World>, mut dice: Dice, router: std::net::SocketAddr) {
         let answer = connection.post("/v1/route", "", "application/json", call.to_string().as_bytes()).await.unwrap();
         assert_eq!(answer.status, 200, "{call}: {answer:?}");
         let expected = calls::decide(number, &world.schedules, &world.calendars, caller, at);
+        for what in expected.kinds() {
+            *met.entry(what).or_default() += 1;
+        }
         if let Err(differs) = expected.compare(number, answer.json()) {
             let schedule = number.schedule.map(|place| &world.schedules[place]);
             panic!("{call}\nis answered {differs}\n{caller:?}\n{number:?}\n{schedule:?}\n{:?}", world.calendars);
         }
     }
+    met
 }
 
 /// Sends calls' legs mixed up, some again, some contradicted afterwards.
