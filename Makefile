@@ -56,6 +56,25 @@ integration: ## Only the integration tests; TESTS="crds:: apply::" runs those wi
 	    $(CARGO) test --locked --no-fail-fast --test '*' -- $$part; \
 	done
 
+.PHONY: bench-edit
+bench-edit: ## Milliseconds from an edit to the plan, the router's answer and Programmed (release build)
+	@$(MAKE) --no-print-directory measure BENCH=bench::edit
+
+.PHONY: bench-embedded
+bench-embedded: ## Calls and records a second through one operator with embedded workers (release build)
+	@$(MAKE) --no-print-directory measure BENCH=bench::embedded
+
+.PHONY: crash
+crash: ## Kill the biller at CRASH_MOMENTS=500 random moments (CRASH_SEED=400) and compare the ledger: about ten minutes
+	@$(MAKE) --no-print-directory measure BENCH=bench::crash
+
+# Alone on the machine, one after the other.
+.PHONY: measure
+measure:
+	@tools/sipp >/dev/null
+	@assets=$$(tools/control-plane assets $(KUBE)); \
+	KUBEBUILDER_ASSETS=$$assets $(CARGO) test --locked --release --test it -- --bench --test-threads 1 $(BENCH)
+
 .PHONY: assets
 assets: ## Build kube-apiserver, etcd and kubectl into the user's cache and print their folder
 	@tools/control-plane assets $(KUBE)

@@ -54,6 +54,14 @@ pub fn trial<F: Future<Output = ()> + 'static>(path: &'static str, test: fn() ->
     })
 }
 
+/// A measurement or a long run, listed under `--bench` only: it takes its time and prints what it finds.
+pub fn bench<F: Future<Output = ()> + 'static>(name: &'static str, run: fn() -> F) -> Trial {
+    Trial::bench(name, move |_| {
+        RUNTIME.block_on(run());
+        Ok(None)
+    })
+}
+
 /// The folder of this run; every file a test writes goes below it.
 pub fn workspace() -> &'static Workspace {
     WORKSPACE.get().expect("run() makes the workspace before any test")
