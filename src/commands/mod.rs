@@ -3,7 +3,11 @@
 //! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
 //! question was wrong (arguments, files, no connection).
 
+pub mod biller;
+pub mod get;
 pub mod operator;
+pub mod router;
+pub mod serve;
 
 use std::process::ExitCode;
 
@@ -31,6 +35,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the control loops, with embedded workers unless told otherwise
     Operator(operator::Arguments),
+    /// Run the whole service from folders of manifests, without an API server
+    Serve(serve::Arguments),
+    /// Show what `serve` made of its folders, as kubectl would
+    Get(get::Arguments),
+    /// Answer one gateway's calls, in a process of its own
+    Router(router::Arguments),
+    /// Book one gateway's call records, in a process of its own
+    Biller(biller::Arguments),
 }
 
 /// Parses the process's arguments, runs the command and gives its exit code.
@@ -44,6 +56,10 @@ pub fn main() -> ExitCode {
     runtime.block_on(async move {
         match cli.command {
             Command::Operator(arguments) => operator::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Get(arguments) => get::run(&arguments),
+            Command::Router(arguments) => router::run(arguments).await,
+            Command::Biller(arguments) => biller::run(arguments).await,
         }
     })
 }
