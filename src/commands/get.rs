@@ -47,8 +47,8 @@ pub enum Output {
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Kinds by plural, singular or short name, comma-separated; `all` for every kind
-    #[arg(required = true, value_name = "KIND", value_delimiter = ',')]
-    pub kinds: Vec<String>,
+    #[arg(value_name = "KIND")]
+    pub kinds: String,
     /// Only the object of this name
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
     match found(arguments).and_then(|found| Ok((found.is_empty(), printed(arguments, &found, Timestamp::now())?))) {
         Ok((true, _)) if arguments.name.is_some() => {
-            eprintln!("there is no {} of this name", arguments.kinds.join(","));
+            eprintln!("there is no {} of this name", arguments.kinds);
             ExitCode::FAILURE
         }
         Ok((true, _)) if matches!(arguments.output, Output::Table | Output::Wide) => {
@@ -133,11 +133,11 @@ fn found(arguments: &Arguments) -> Result<Vec<Found>, GetError> {
     Ok(found)
 }
 
-fn chosen(asked: &[String]) -> Result<Vec<CustomResourceDefinition>, GetError> {
+fn chosen(asked: &str) -> Result<Vec<CustomResourceDefinition>, GetError> {
     let all = crds::all();
     let mut chosen: Vec<CustomResourceDefinition> = Vec::new();
-    for seen in asked {
-        let every = seen == "all" || *seen == "fourhundred";
+    for seen in asked.split(',') {
+        let every = seen == "all" || seen == "fourhundred";
         let seen = seen.to_ascii_lowercase();
         let named = all.iter().filter(|crd| every || is_called(crd, &seen));
         let before = chosen.len();
