@@ -49,10 +49,11 @@ pub enum Command {
 }
 
 impl Command {
-    /// The filter when nobody asks for another: where a person reads the output, only what is wrong.
+    /// The filter when nobody asks for another: where a person reads the output, only what is wrong. An API server that
+    /// is coming up answers a client's first questions with errors, which are no news.
     fn default_log(&self) -> &'static str {
         match self {
-            Self::Dev(_) | Self::Get(_) => "warn",
+            Self::Dev(_) | Self::Get(_) => "warn,kube_client=off",
             _ => "info",
         }
     }

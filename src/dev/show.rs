@@ -74,7 +74,10 @@ impl Shown<'_> {
 
     /// One charge, figure by figure: the same rules by which the ledger booked it.
     pub(super) async fn charge(&self, client: &Client, traffic: &Traffic) -> Result<(), DevError> {
-        for number in &traffic.numbers {
+        // A call that its package does not cover shows more.
+        let mut numbers: Vec<&ReadyNumber> = traffic.numbers.iter().collect();
+        numbers.sort_by_key(|number| number.object.spec.package.is_some());
+        for number in numbers {
             let name = &number.object.spec.tariff_ref.name;
             let tariff = Api::<Tariff>::all(client.clone()).get_opt(name).await;
             let tariff = tariff.map_err(|source| DevError::Read { what: "the tariff", source: Box::new(source) })?;
