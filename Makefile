@@ -75,6 +75,20 @@ measure:
 	@assets=$$(tools/control-plane assets $(KUBE)); \
 	KUBEBUILDER_ASSETS=$$assets $(CARGO) test --locked --release --test it -- --bench --test-threads 1 $(BENCH)
 
+# A cluster that `make demo` did not start is only touched when it is named on make's own command line.
+DEMO_CLUSTER := $(if $(filter command line,$(origin KUBECONFIG)),$(if $(KUBECONFIG),--kubeconfig '$(KUBECONFIG)'))
+DEMO_ONCE := $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: demo
+demo: ## Everything on this machine: a cluster, the operator, calls and their cost; ONCE=1 ends after the tables, KUBECONFIG=FILE uses another cluster
+	@echo "==> 1/3 a Kubernetes $(KUBE) API server, etcd and kubectl (built once: 4-7 minutes; then at once)"
+	@$(if $(DEMO_CLUSTER),echo "    not needed: $(KUBECONFIG) is used",tools/control-plane assets $(KUBE) >/dev/null)
+	@echo "==> 2/3 SIPp, which places the calls"
+	@tools/sipp >/dev/null || echo "    going on without it: the built-in sender places the calls"
+	@echo "==> 3/3 fourhundred (the first build: 3-6 minutes; then seconds)"
+	@$(CARGO) build --locked --quiet
+	@$(if $(DEMO_CLUSTER),,KUBEBUILDER_ASSETS=$$(tools/control-plane assets $(KUBE))) exec $(CARGO) run --locked --quiet -- dev $(DEMO_CLUSTER) $(DEMO_ONCE)
+
 .PHONY: assets
 assets: ## Build kube-apiserver, etcd and kubectl into the user's cache and print their folder
 	@tools/control-plane assets $(KUBE)
