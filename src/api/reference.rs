@@ -40,8 +40,9 @@ pub fn conditions_markdown() -> String {
 }
 
 fn condition_section(kind: &ConditionKind) -> String {
-    let rows: String =
+    let rows: Vec<String> =
         kind.reasons.iter().map(|reason| format!("| `{}` | {} |\n", reason.name, cell(reason.doc))).collect();
+    let rows = rows.concat();
     let repeats: Vec<String> = kind.repeats.iter().map(|type_| format!("`{type_}`")).collect();
     let repeats = match repeats.as_slice() {
         [] => String::new(),
