@@ -55,8 +55,6 @@ fn is_whole(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn make(cache: &Path, name: &str, programs: &[&str]) {
@@ -64,7 +62,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         for program in programs {
             std::fs::write(folder.join(program), "").unwrap();
-            std::fs::set_permissions(folder.join(program), PermissionsExt::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(folder.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
         }
     }
 
