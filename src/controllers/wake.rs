@@ -194,7 +194,10 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
     }
     let mut numbers = world.references().wanted.of(&number);
     for version in versions {
-        numbers.push(claim::holder_of(&version));
+        let holder = claim::holder_of(&version);
+        // The ledger may have charged the number before its claim was seen here.
+        world.usage_of.mark(holder.clone());
+        numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));
         if gone {
