@@ -18,15 +18,21 @@ mod harness;
 mod apply;
 mod bench;
 mod cases;
+mod canaries;
+mod claims;
 mod control_plane;
 mod crashes;
 mod crds;
 mod edits;
+mod examples;
 mod interruption;
 mod model;
+mod leadership;
 mod outages;
+mod quiet;
 mod rig;
 mod sip_load;
+mod timetables;
 
 fn main() -> std::process::ExitCode {
     // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
@@ -41,6 +47,12 @@ fn main() -> std::process::ExitCode {
         edits::trials(),
         outages::trials(),
         crashes::trials(),
+        examples::trials(),
+        timetables::trials(),
+        claims::trials(),
+        leadership::trials(),
+        quiet::trials(),
+        canaries::trials(),
         sip_load::trials(),
         model::trials(),
     ])

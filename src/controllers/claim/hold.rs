@@ -93,11 +93,23 @@ fn taken(number: FourHundred) -> Finding {
     Finding::new(reason::NUMBER_TAKEN, format!("{number} is held already: choose another number"))
 }
 
-/// The first free number of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once
-/// seldom want the same one.
-pub fn choose(world: &World, holder: &Key, pool: &NumberPool, pattern: &str) -> Result<FourHundred, Finding> {
+/// The number that `holder` had and that still rests, so that an object created again gets its own back; else the first
+/// free one of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once seldom want the
+/// same one.
+pub fn choose(
+    world: &World,
+    holder: &Key,
+    tenant: &str,
+    pool: &NumberPool,
+    pattern: &str,
+) -> Result<FourHundred, Finding> {
     let parsed: VanityPattern =
         pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
+    let earlier = world.references().holders.of(holder);
+    let mut earlier = earlier.into_iter().filter(|number| parsed.matches(*number) && pool::covers(pool, *number));
+    if let Some(number) = earlier.find(|number| rests_for(world, tenant, *number)) {
+        return Ok(number);
+    }
     let ranges = pool::ranges(pool);
     let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
     if size == 0 {
@@ -109,6 +121,11 @@ pub fn choose(world: &World, holder: &Key, pool: &NumberPool, pattern: &str) -> 
         .filter_map(|step| pool::nth(&ranges, (start + step) % size))
         .find(|number| parsed.matches(*number) && is_free(world, pool, *number))
         .ok_or_else(|| none_free(pool, pattern))
+}
+
+fn rests_for(world: &World, tenant: &str, number: FourHundred) -> bool {
+    let claim = world.stores.claims.find_name(&number.to_string());
+    claim.is_some_and(|claim| !claim.is_bound() && claim.spec.tenant == tenant) && !world.was_just_claimed(number)
 }
 
 fn is_free(world: &World, pool: &NumberPool, number: FourHundred) -> bool {

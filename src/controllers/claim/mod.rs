@@ -34,7 +34,8 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
     Key::new(&claim.spec.holder.namespace, &claim.spec.holder.name)
 }
 
-/// The bound claim whose holder is `key`; the oldest where there are two.
+/// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
+/// shows it.
 pub fn held_by(world: &World, key: &Key) -> Option<Arc<NumberClaim>> {
     let numbers = world.references().holders.of(key);
     numbers
@@ -42,6 +43,7 @@ pub fn held_by(world: &World, key: &Key) -> Option<Arc<NumberClaim>> {
         .filter_map(|number| world.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
+        .or_else(|| world.just_claimed_for(key).map(|(_, claim)| Arc::new(claim)))
 }
 
 /// Releases a claim whose holder is gone, and frees one that has rested long enough.

@@ -9,7 +9,7 @@ use kube::runtime::controller::Action;
 use super::calendar;
 use super::counted;
 use super::error::Error;
-use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -184,6 +184,11 @@ fn programmed(
     }
     if valid.is_err() {
         return Some(refuse(reason::NOT_ACCEPTED, "numbers go on with the last timetable that was accepted"));
+    }
+    // Latched: a starting operator has not heard the routers yet.
+    let shown = schedule.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if is_true_at(shown, types::PROGRAMMED, schedule.generation()) {
+        return Some(Ok(()));
     }
     let ((digest, _), _) = documents(schedule, calendar, world.clock.now());
     let plan = world.plan();
