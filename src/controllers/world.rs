@@ -1,6 +1,7 @@
 //! What a reconcile may look at: the stores, the reverse index, the plan book, the clock, and the one sink for writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,13 +12,13 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::driver::Kind;
+use super::facts::Facts;
 use super::hub::Hub;
 use super::key::Key;
 use super::patience::Patience;
 use super::plan::book::PlanBook;
 use super::plan::shard::ShardKey;
 use super::publish::Published;
-use super::references::References;
 use super::sink::Sink;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
@@ -112,12 +113,11 @@ pub struct CapsReached(pub BTreeMap<FourHundred, String>);
 /// See the module's text.
 #[derive(Debug)]
 pub struct World {
-    pub stores: Stores,
+    /// What judgements look at; a `World` is used as one where a check asks for it.
+    pub facts: Facts,
     pub hub: Hub,
     pub sink: Sink,
-    pub clock: Clock,
     pub metrics: ControllerMetrics,
-    pub settings: Settings,
     pub published: Published,
     /// Shards whose parts must be rendered anew.
     pub dirty_shards: DirtySet<ShardKey>,
@@ -127,7 +127,6 @@ pub struct World {
     pub usage_of_tenant: DirtySet<String>,
     /// When this process began; claims made since are known whole.
     pub began: Timestamp,
-    references: Mutex<References>,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
@@ -152,16 +151,13 @@ impl World {
         seed: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
-            stores,
+            facts: Facts::new(stores, settings, clock),
             hub,
             sink,
             metrics,
-            settings,
             published: Published::default(),
             dirty_shards: DirtySet::default(),
             began: clock.now(),
-            clock,
-            references: Mutex::default(),
             plan: Mutex::default(),
             parts: Mutex::default(),
             gateway_words: Mutex::default(),
@@ -173,11 +169,6 @@ impl World {
             usage_of: DirtySet::default(),
             usage_of_tenant: DirtySet::default(),
         })
-    }
-
-    /// The reverse index.
-    pub fn references(&self) -> MutexGuard<'_, References> {
-        self.references.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The plan book.
@@ -244,6 +235,14 @@ impl World {
         for shard in shards {
             self.dirty_shards.mark(shard);
         }
+    }
+}
+
+impl Deref for World {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
     }
 }
 

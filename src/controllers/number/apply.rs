@@ -39,7 +39,7 @@ pub async fn apply(
     let key = Key::of(number);
     let (accepted, claim) = take_claim(&key, number, refs, verdict, world).await?;
     let intent = match (&accepted, &claim) {
-        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world),
+        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world.clock.now()),
         (Err(_), Some(claim)) if !matches!(verdict.standing, Standing::Withdraw) => keep(claim),
         _ => Intent::Withdraw,
     };
@@ -85,12 +85,19 @@ async fn take_claim(
 fn chosen(key: &Key, number: &FourHundredNumber, refs: &Refs, world: &World) -> Result<FourHundred, Finding> {
     let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
     match &refs.pool {
-        Some(pool) => claim::choose(world, key, pool, pattern),
+        Some(pool) => claim::choose(world, key, pool, pattern, |number| world.was_just_claimed(number)),
         None => Err(Finding::new(crate::api::reasons::POOL_NOT_FOUND, "the pool to choose from is gone")),
     }
 }
 
-fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &NumberClaim, world: &World) -> Intent {
+/// What becomes of the place in the plan of a number that is accepted and has its claim. Pure.
+pub fn intent(
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    claim: &NumberClaim,
+    now: Timestamp,
+) -> Intent {
     match &verdict.standing {
         Standing::Withdraw => Intent::Withdraw,
         Standing::Keep => keep(claim),
@@ -99,7 +106,7 @@ fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &Nu
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
             let mut entry = validated.entry.clone();
             entry.number = asked.to_owned();
-            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
+            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
             let binding = refs
                 .tariff
                 .as_deref()

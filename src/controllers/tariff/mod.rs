@@ -90,7 +90,8 @@ fn lock_date(tariff: &Tariff, now: Timestamp) -> (Option<String>, Option<Timesta
     (locked.max(shown), next)
 }
 
-fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
+/// What the price book lists that changes no charge yet.
+pub fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
     let fields = book::not_yet_charged(document);
     if fields.is_empty() {
         return Ok(());
