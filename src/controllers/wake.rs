@@ -181,13 +181,13 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         Observation::Present { old, new } => {
             let Some(number) = claim::number_of(&new) else { return };
             world.references().claim(number, &new);
-            world.claim_shown(number);
+            world.recent_claims.shown(number);
             (number, old.into_iter().chain([new]).collect::<Vec<_>>(), false)
         }
         Observation::Gone(old) => {
             let Some(number) = claim::number_of(&old) else { return };
             world.references().claim_gone(number);
-            world.claim_shown(number);
+            world.recent_claims.shown(number);
             (number, vec![old], true)
         }
     };

@@ -61,7 +61,7 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let numbers = world.plan().content(shard);
     let content = ShardContent {
         tenant: tenant::header(world, &shard.namespace),
-        overrides: overrides::entries(world, &shard.namespace, &numbers),
+        overrides: overrides::entries(world, world.clock.now(), &shard.namespace, &numbers),
         caps_reached: world
             .caps()
             .0
