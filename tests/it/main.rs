@@ -15,9 +15,12 @@
 #[macro_use]
 mod harness;
 
+mod child;
 mod control_plane;
 mod interruption;
+mod serve;
+mod worker;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), interruption::trials()])
+    harness::run([control_plane::trials(), interruption::trials(), serve::trials(), worker::trials()])
 }
