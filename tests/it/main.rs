@@ -19,6 +19,7 @@ mod apply;
 mod bench;
 mod canaries;
 mod cases;
+mod child;
 mod claims;
 mod control_plane;
 mod crashes;
@@ -31,8 +32,10 @@ mod model;
 mod outages;
 mod quiet;
 mod rig;
+mod serve;
 mod sip_load;
 mod timetables;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
@@ -55,5 +58,7 @@ fn main() -> std::process::ExitCode {
         canaries::trials(),
         sip_load::trials(),
         model::trials(),
+        serve::trials(),
+        worker::trials(),
     ])
 }
