@@ -1,6 +1,6 @@
 //! The definitions in `crds/` on a real API server: installed, obeyed, shown by kubectl.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, ResourceExt, api::ListParams};
@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::{
     cases::{Case, On, Table},
     harness::{
-        Cluster, cluster,
+        Cluster, cluster, eventually,
         manifests::{self, Dry},
     },
 };
@@ -69,15 +69,11 @@ async fn definitions(cluster: &Cluster) -> Vec<CustomResourceDefinition> {
 async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
     let cluster = Cluster::own().await;
     let folder = manifests::path("crds");
-    let apply = async |server_side: &str| {
-        let arguments = ["apply", server_side, "--force-conflicts", "--filename", folder.to_str().unwrap()];
-        let arguments: Vec<&str> = arguments
-            .into_iter()
-            .filter(|argument| server_side.ends_with("true") || !argument.contains("force"))
-            .collect();
+    let apply = async |flags: &[&str]| {
+        let arguments = [&["apply", "--filename", folder.to_str().unwrap()], flags].concat();
         cluster.kubectl(&arguments).await.ok()
     };
-    apply("--server-side=false").await;
+    apply(&[]).await;
     manifests::established(&cluster).await;
     let by_client = definitions(&cluster).await;
     assert_eq!(by_client.len(), manifests::files("crds").len());
@@ -89,7 +85,7 @@ async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
         assert!(wrong.is_none(), "{}: {wrong:?}", crd.name_any());
     }
 
-    apply("--server-side=true").await;
+    apply(&["--server-side", "--force-conflicts"]).await;
     manifests::established(&cluster).await;
     for (before, after) in by_client.iter().zip(definitions(&cluster).await) {
         assert_eq!(before.spec, after.spec, "{}", before.name_any());
@@ -136,9 +132,8 @@ async fn each_case_is_accepted_or_refused_as_its_table_says() {
 
 async fn each_sentence_of_a_definition_is_heard_in_some_case() {
     let cluster = cluster().await;
-    let tables = written().await;
     let mut refusals: BTreeMap<&str, String> = BTreeMap::new();
-    for Written { table, present, .. } in tables {
+    for Written { table, present, .. } in written().await {
         for case in table.cases.iter().filter(|case| case.refused.is_some()) {
             let refusal = answer(cluster, table, case, present).await.err().unwrap_or_default();
             refusals.entry(table.object["kind"].as_str().unwrap()).or_default().push_str(&refusal);
@@ -146,7 +141,7 @@ async fn each_sentence_of_a_definition_is_heard_in_some_case() {
     }
     let mut sentences = Vec::new();
     for crd in definitions(cluster).await {
-        let schema = spec_schema(&crd, "");
+        let schema = schema_of(&crd, "");
         find(&schema, "x-kubernetes-validations", &mut |rules| {
             for rule in rules.as_array().unwrap() {
                 sentences.push((crd.spec.names.kind.clone(), rule["message"].as_str().unwrap().to_owned()));
@@ -159,7 +154,7 @@ async fn each_sentence_of_a_definition_is_heard_in_some_case() {
 }
 
 /// The schema of the one version, or what a pointer finds in it.
-fn spec_schema(crd: &CustomResourceDefinition, pointer: &str) -> Value {
+fn schema_of(crd: &CustomResourceDefinition, pointer: &str) -> Value {
     let [version] = crd.spec.versions.as_slice() else { panic!("{} has one version", crd.name_any()) };
     let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).unwrap();
     serde_json::to_value(schema).unwrap().pointer(pointer).expect("a part of the schema").clone()
@@ -184,14 +179,15 @@ fn find(value: &Value, name: &str, show: &mut impl FnMut(&Value)) {
 
 async fn each_list_takes_as_many_items_as_its_bound_and_not_one_more() {
     let cluster = cluster().await;
+    let tables = written().await;
     let definitions = definitions(cluster).await;
     let mut tried = 0;
-    for Written { table, present, .. } in written().await {
+    for Written { table, present, .. } in tables {
         let Some(case) = table.cases.iter().find(|case| case.full) else { continue };
         let full = table.edited(case, present);
         let crd = definitions.iter().find(|crd| crd.spec.names.kind == table.object["kind"].as_str().unwrap()).unwrap();
         let mut lists = Vec::new();
-        bounded_lists(&spec_schema(crd, "/properties/spec"), &full["spec"], "/spec", &mut lists);
+        bounded_lists(&schema_of(crd, "/properties/spec"), &full["spec"], "/spec", &mut lists);
         for (pointer, bound) in lists {
             let held = full.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
             assert_eq!(held, bound, "{}: {pointer} of the full case", table.file);
@@ -302,7 +298,12 @@ async fn fields_that_users_select_by_can_be_selected() {
 async fn kubectl_explains_every_field() {
     let cluster = cluster().await;
     written().await;
-    let rules = cluster.kubectl(&["explain", "fhn.spec.rules"]).await.ok();
+    // What kubectl reads is published a moment after a definition is served.
+    let rules = eventually(Duration::from_secs(30), "kubectl explains", async || {
+        let answer = cluster.kubectl(&["explain", "fhn.spec.rules"]).await;
+        if answer.code == Some(0) { Ok(answer.stdout) } else { Err(answer.stderr) }
+    })
+    .await;
     for field in ["name", "when", "to"] {
         assert!(rules.contains(&format!("  {field}\t<")), "{field} in:\n{rules}");
     }
@@ -310,11 +311,11 @@ async fn kubectl_explains_every_field() {
     let mut missing = Vec::new();
     for crd in definitions(cluster).await {
         undescribed(
-            &spec_schema(&crd, "/properties/spec"),
+            &schema_of(&crd, "/properties/spec"),
             &format!("{}.spec", crd.spec.names.singular.clone().unwrap()),
             &mut missing,
         );
-        if let Some(status) = spec_schema(&crd, "/properties").get("status") {
+        if let Some(status) = schema_of(&crd, "/properties").get("status") {
             undescribed(status, &format!("{}.status", crd.name_any()), &mut missing);
         }
     }
