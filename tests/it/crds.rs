@@ -41,12 +41,13 @@ struct Written {
     present: Value,
 }
 
-async fn written() -> &'static [Written] {
-    let all = WRITTEN.get_or_init(async || {
-        let cluster = cluster().await;
+/// The shared cluster with the definitions, the tables' objects and their statuses.
+async fn prepared() -> (&'static Cluster, &'static [Written]) {
+    let cluster = cluster().await;
+    let tables = WRITTEN.get_or_init(async || {
         manifests::install_crds(cluster).await;
         cluster.kubectl(&["create", "namespace", NAMESPACE]).await.ok();
-        let mut all = Vec::new();
+        let mut written = Vec::new();
         for table in Table::all() {
             let created = manifests::create(cluster.client(), &table.object, Dry::No).await;
             let created = created.unwrap_or_else(|refusal| panic!("{}: {refusal}", table.file));
@@ -54,11 +55,11 @@ async fn written() -> &'static [Written] {
                 Some(status) => manifests::write_status(cluster.client(), &table.object, status).await,
                 None => created.clone(),
             };
-            all.push(Written { table, created, present });
+            written.push(Written { table, created, present });
         }
-        all
+        written
     });
-    all.await
+    (cluster, tables.await)
 }
 
 async fn definitions(cluster: &Cluster) -> Vec<CustomResourceDefinition> {
@@ -94,7 +95,8 @@ async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
 }
 
 async fn what_is_written_is_read_back_and_counts_as_not_looked_at() {
-    for Written { table, created, .. } in written().await {
+    let (_cluster, tables) = prepared().await;
+    for Written { table, created, .. } in tables {
         assert_eq!(created["spec"], table.object["spec"], "{}", table.file);
         if table.object["kind"] == "NumberClaim" {
             assert_eq!(created.get("status"), None, "{}: a claim has all in its spec", table.file);
@@ -114,9 +116,9 @@ async fn answer(cluster: &Cluster, table: &Table, case: &Case, present: &Value) 
 }
 
 async fn each_case_is_accepted_or_refused_as_its_table_says() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let mut wrong = Vec::new();
-    for Written { table, present, .. } in written().await {
+    for Written { table, present, .. } in tables {
         for case in &table.cases {
             let instead = match (answer(cluster, table, case, present).await, &case.refused) {
                 (Ok(_), None) => continue,
@@ -131,9 +133,9 @@ async fn each_case_is_accepted_or_refused_as_its_table_says() {
 }
 
 async fn each_sentence_of_a_definition_is_heard_in_some_case() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let mut refusals: BTreeMap<&str, String> = BTreeMap::new();
-    for Written { table, present, .. } in written().await {
+    for Written { table, present, .. } in tables {
         for case in table.cases.iter().filter(|case| case.refused.is_some()) {
             let refusal = answer(cluster, table, case, present).await.err().unwrap_or_default();
             refusals.entry(table.object["kind"].as_str().unwrap()).or_default().push_str(&refusal);
@@ -178,8 +180,7 @@ fn find(value: &Value, name: &str, show: &mut impl FnMut(&Value)) {
 }
 
 async fn each_list_takes_as_many_items_as_its_bound_and_not_one_more() {
-    let cluster = cluster().await;
-    let tables = written().await;
+    let (cluster, tables) = prepared().await;
     let definitions = definitions(cluster).await;
     let mut tried = 0;
     for Written { table, present, .. } in tables {
@@ -238,8 +239,8 @@ fn cells(table: &str) -> (Vec<String>, Vec<String>) {
 }
 
 async fn kubectl_prints_the_columns_of_the_tables() {
-    let cluster = cluster().await;
-    for Written { table, .. } in written().await {
+    let (cluster, tables) = prepared().await;
+    for Written { table, .. } in tables {
         let get = ["get", &table.short_name, table.name(), "--namespace", NAMESPACE];
         let (header, row) = cells(&cluster.kubectl(&get).await.ok());
         assert_eq!(header.join(" "), table.columns, "{}", table.file);
@@ -256,25 +257,25 @@ async fn kubectl_prints_the_columns_of_the_tables() {
 }
 
 async fn kubectl_knows_short_names_and_the_category() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let resources = cluster.kubectl(&["api-resources", "--api-group=fourhundred.io", "--no-headers"]).await.ok();
-    for Written { table, .. } in written().await {
+    let rows: Vec<Vec<&str>> = resources.lines().map(|line| line.split_whitespace().collect()).collect();
+    for Written { table, .. } in tables {
         let kind = table.object["kind"].as_str().unwrap();
-        let known = resources.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let row = known.into_iter().find(|row| row.contains(&kind)).unwrap_or_else(|| panic!("{kind} in {resources}"));
+        let row = rows.iter().find(|row| row.contains(&kind)).unwrap_or_else(|| panic!("{kind} in {resources}"));
         assert_eq!(row[1], table.short_name, "{kind}");
     }
     let listed = cluster.kubectl(&["get", "fourhundred", "--all-namespaces", "--output=name"]).await.ok();
-    for Written { table, .. } in written().await {
+    for Written { table, .. } in tables {
         let name = format!("{}.fourhundred.io/{}", table.object["kind"].as_str().unwrap().to_lowercase(), table.name());
         assert!(listed.lines().any(|line| line == name), "{name} in:\n{listed}");
     }
 }
 
 async fn fields_that_users_select_by_can_be_selected() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let mut selected = BTreeMap::<String, usize>::new();
-    for Written { table, .. } in written().await {
+    for Written { table, .. } in tables {
         for selector in &table.selectors {
             let found =
                 manifests::api_of(cluster.client(), &table.object).list(&ListParams::default().fields(selector)).await;
@@ -296,8 +297,7 @@ async fn fields_that_users_select_by_can_be_selected() {
 }
 
 async fn kubectl_explains_every_field() {
-    let cluster = cluster().await;
-    written().await;
+    let (cluster, _tables) = prepared().await;
     // What kubectl reads is published a moment after a definition is served.
     let rules = eventually(Duration::from_secs(30), "kubectl explains", async || {
         let answer = cluster.kubectl(&["explain", "fhn.spec.rules"]).await;
