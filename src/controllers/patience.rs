@@ -1,19 +1,15 @@
-//! Small memories with a time in them: how long a first status still waits, when counts were last written, which claims
-//! were just made and are not in the cache yet. Bounded: each forgets what is old.
+//! Small memories with a time in them: how long a first status still waits, when counts were last written, how many
+//! claims are under way. Bounded: each forgets what is old.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::driver::Kind;
 use super::key::{Key, ObjectMetaExt as _};
-use super::claim::holder_of;
+use super::recent_claims::CACHE_LAG;
 use super::world::World;
-use crate::api::NumberClaim;
-use crate::domain::numbering::FourHundred;
 
-/// A claim's own watch event comes well within this.
-const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Beyond so many entries a memory is swept of old ones.
 const MANY: usize = 4_096;
 
@@ -22,10 +18,6 @@ pub struct Patience {
     /// uid → generation and when it was first met.
     first_met: Mutex<HashMap<String, (i64, Instant)>>,
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
-    /// Claims as their POST or PUT was answered, or `None` where somebody else turned out to hold the number.
-    claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
-    /// Numbers whose claim was made since this process leads.
-    made: Mutex<HashSet<FourHundred>>,
     /// Claims of each tenant whose POST is under way.
     claiming: Mutex<HashMap<String, usize>>,
 }
@@ -60,48 +52,6 @@ impl World {
         counts.insert((kind, key.clone()), Instant::now());
     }
 
-    /// `number` was just claimed, by `claim` or (`None`) by somebody else; the cache may not show it yet.
-    pub fn note_claimed(&self, number: FourHundred, claim: Option<NumberClaim>) {
-        let mut claimed = lock(&self.patience.claimed);
-        claimed.retain(|_, (_, at)| at.elapsed() < CACHE_LAG);
-        claimed.insert(number, (claim, Instant::now()));
-    }
-
-    /// This process made the claim of `number`.
-    pub fn note_made(&self, number: FourHundred) {
-        lock(&self.patience.made).insert(number);
-    }
-
-    /// Whether this process made the claim of `number` since it leads.
-    pub fn made_claim_of(&self, number: FourHundred) -> bool {
-        lock(&self.patience.made).contains(&number)
-    }
-
-    /// This process begins to lead: what another replica did meanwhile it has not seen.
-    pub fn begin_term(&self) {
-        lock(&self.patience.made).clear();
-    }
-
-    /// The claim of `number` is gone.
-    pub fn claim_gone(&self, number: FourHundred) {
-        lock(&self.patience.made).remove(&number);
-        self.claim_shown(number);
-    }
-
-    /// Whether `number` was claimed a moment ago.
-    pub fn was_just_claimed(&self, number: FourHundred) -> bool {
-        lock(&self.patience.claimed).get(&number).is_some_and(|(_, at)| at.elapsed() < CACHE_LAG)
-    }
-
-    /// The claim that was just made for `holder`.
-    pub fn just_claimed_for(&self, holder: &Key) -> Option<(FourHundred, NumberClaim)> {
-        let claimed = lock(&self.patience.claimed);
-        claimed.iter().find_map(|(number, (claim, at))| {
-            let claim = claim.as_ref().filter(|claim| at.elapsed() < CACHE_LAG && holder_of(claim) == *holder)?;
-            Some((*number, claim.clone()))
-        })
-    }
-
     /// A seat for one more claim of `tenant`, which may have `most`: counted are those that the cache shows, those just
     /// made, and those whose POST is under way beside this one.
     pub fn seat(&self, tenant: &str, most: usize) -> Seat<'_> {
@@ -109,12 +59,7 @@ impl World {
         let under_way = claiming.get(tenant).copied().unwrap_or(0);
         let held = {
             let references = self.references();
-            let claimed = lock(&self.patience.claimed);
-            let made = claimed.iter().filter(|(number, (claim, at))| {
-                let ours = claim.as_ref().is_some_and(|claim| claim.spec.tenant == tenant);
-                ours && at.elapsed() < CACHE_LAG && !references.knows_claim(**number)
-            });
-            references.claims_of_tenant(tenant).bound + made.count()
+            references.claims_of_tenant(tenant).bound + self.recent_claims.unknown_of(tenant, &references)
         };
         if held >= most {
             return Seat::None { held };
@@ -124,11 +69,6 @@ impl World {
         }
         claiming.insert(tenant.to_owned(), under_way + 1);
         Seat::Taken(Taken { world: self, tenant: tenant.to_owned() })
-    }
-
-    /// The cache shows what became of `number`'s claim.
-    pub fn claim_shown(&self, number: FourHundred) {
-        lock(&self.patience.claimed).remove(&number);
     }
 }
 

@@ -181,13 +181,13 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         Observation::Present { old, new } => {
             let Some(number) = claim::number_of(&new) else { return };
             world.references().claim(number, &new);
-            world.claim_shown(number);
+            world.recent_claims.shown(number);
             (number, old.into_iter().chain([new]).collect::<Vec<_>>(), false)
         }
         Observation::Gone(old) => {
             let Some(number) = claim::number_of(&old) else { return };
             world.references().claim_gone(number);
-            world.claim_gone(number);
+            world.recent_claims.gone(number);
             (number, vec![old], true)
         }
     };
@@ -200,7 +200,10 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         numbers.extend(without_claim(world, versions.first().map_or("", |version| &version.spec.tenant)));
     }
     for version in versions {
-        numbers.push(claim::holder_of(&version));
+        let holder = claim::holder_of(&version);
+        // The ledger may have charged the number before its claim was seen here.
+        world.usage_of.mark(holder.clone());
+        numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));
         if gone {

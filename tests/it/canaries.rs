@@ -69,8 +69,11 @@ stringData: {{token: {TOKEN}, other: {OTHER_SECRET}}}
     assert_eq!(stranger.post_records("canary-token-9f3c5b7a1f", "").await.unwrap().status, 401);
     phone.throw(format!("INVITE sip:4001000868@h SIP/2.0\r\nFrom: <sip:{}@x>\r\n\r\n", CALLERS[0]).as_bytes()).await;
     // Something to complain of: a screening list, and an override that names a customer's number.
-    create(&rig.cluster, &number("acme", "strict", &json!({ "number": "4001000300", "screening": {"denyCallers": [CALLERS[0]]} })))
-        .await;
+    create(
+        &rig.cluster,
+        &number("acme", "strict", &json!({ "number": "4001000300", "screening": {"denyCallers": [CALLERS[0]]} })),
+    )
+    .await;
     told(&rig.cluster, &["fhn", "strict", "-n", "acme"], "Accepted", "False", "FunctionNotSubscribed").await;
     eventually(PATIENCE, "usage is shown", async || {
         let seen = rig.cluster.kubectl(&["get", "fhn", "hotline", "-n", "acme", "-o", "json"]).await.json();
@@ -84,7 +87,8 @@ stringData: {{token: {TOKEN}, other: {OTHER_SECRET}}}
     let events = rig.cluster.kubectl(&["get", "events.events.k8s.io", "--all-namespaces", "-o", "json"]).await.ok();
     assert!(events.contains("FunctionNotSubscribed"), "{events}");
     let list = rig.cluster.kubectl(&["get", KINDS, "--all-namespaces", "-o", "json"]).await.json();
-    let statuses: String = list["items"].as_array().unwrap().iter().map(|object| object["status"].to_string()).collect();
+    let statuses: String =
+        list["items"].as_array().unwrap().iter().map(|object| object["status"].to_string()).collect();
     let parts = rig.cluster.kubectl(&["get", "configmaps", "-n", "telephony", "-o", "yaml"]).await.ok();
     let ended = {
         let log = process.log();

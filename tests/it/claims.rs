@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
 use fourhundred::runtime::control_plane::ADMIN;
+use futures::future::join_all;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ suite! {
     a_number_never_served_is_free_at_once,
     the_same_tenant_takes_its_number_back_under_another_name,
     choosers_of_one_pattern_get_different_numbers,
+    what_is_deleted_while_no_operator_runs_is_released_when_one_does,
     a_tenant_cannot_outrun_its_quota,
     a_restore_into_an_empty_cluster_keeps_numbers_and_money,
 }
@@ -72,7 +73,8 @@ async fn of_two_tenants_and_two_operators_one_gets_each_of_two_hundred_numbers()
         async move {
             let name = format!("n{count}");
             let both = ["zuoji-live", "youji-live"].map(|namespace| number(namespace, &name, &wish(count)));
-            let [one, other] = if count % 2 == 0 { both } else { both.into_iter().rev().collect::<Vec<_>>().try_into().unwrap() };
+            let [one, other] =
+                if count % 2 == 0 { both } else { both.into_iter().rev().collect::<Vec<_>>().try_into().unwrap() };
             tokio::join!(create(cluster, &one), create(cluster, &other));
         }
     });
@@ -138,7 +140,8 @@ async fn a_released_number_rests_and_then_goes_to_who_waits() {
     told(cluster, &["fhn", "desk", "-n", "youji-live"], "Accepted", "False", "NumberTaken").await;
 
     delete(cluster, "zuoji-live", "desk").await;
-    claim_becomes(cluster, "4001100042", "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+    claim_becomes(cluster, "4001100042", "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling"))
+        .await;
     let resting = claim(cluster, "4001100042").await.unwrap();
     let days = days_between(TUESDAY, resting["coolingUntil"].as_str().unwrap());
     assert!((days - 45.0).abs() < 0.01, "{days} days: {resting}");
@@ -241,6 +244,33 @@ async fn choosers_of_one_pattern_get_different_numbers() {
     .await;
 }
 
+async fn what_is_deleted_while_no_operator_runs_is_released_when_one_does() {
+    let mut rig = Rig::running().await;
+    for (name, asked) in [("desk", "4001000081"), ("other", "4001000082")] {
+        create(&rig.cluster, &number("acme", name, &json!({ "number": asked }))).await;
+        told(&rig.cluster, &["fhn", name, "-n", "acme"], "Ready", "True", "Ready").await;
+    }
+    for names in [&["desk"][..], &["other"][..]] {
+        rig.kill().await;
+        for name in names {
+            delete(&rig.cluster, "acme", name).await;
+        }
+        rig.start(&[]).await;
+        let asked = if names == ["desk"] { "4001000081" } else { "4001000082" };
+        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+        let mut phone = rig.phone().await;
+        eventually(PATIENCE, &format!("{asked} is unknown"), async || {
+            let answer = phone.call(asked, "02038887777").await.ok_or("nobody answers".to_owned())?;
+            if answer.code == 404 { Ok(()) } else { Err(answer.text) }
+        })
+        .await;
+        if names == ["desk"] {
+            let answer = phone.call("4001000082", "02038887777").await.unwrap();
+            assert_eq!(answer.contacts(), ["01088880001"], "the other one goes on");
+        }
+    }
+}
+
 async fn a_tenant_cannot_outrun_its_quota() {
     let rig = Rig::new().await;
     rig.apply(&open_gateway(&rig)).await;
@@ -248,11 +278,14 @@ async fn a_tenant_cannot_outrun_its_quota() {
     let mut rig = rig;
     rig.start(&[]).await;
     let objects: Vec<_> = (0..25)
-        .map(|count| number("zuoji-live", &format!("n{count}"), &json!({ "number": (4_001_002_000_u64 + count).to_string() })))
+        .map(|count| {
+            number("zuoji-live", &format!("n{count}"), &json!({ "number": (4_001_002_000_u64 + count).to_string() }))
+        })
         .collect();
     join_all(objects.iter().map(|object| create(&rig.cluster, object))).await;
     let (accepted, refused) = eventually(PATIENCE, "every number is judged", async || {
-        let list = api(&rig.cluster, "zuoji-live").list(&ListParams::default()).await.map_err(|error| error.to_string())?;
+        let list =
+            api(&rig.cluster, "zuoji-live").list(&ListParams::default()).await.map_err(|error| error.to_string())?;
         let told: Vec<Value> = list.iter().map(|number| serde_json::to_value(number).unwrap()).collect();
         let with = |reason: &str| {
             told.iter().filter(|number| condition(number, "Accepted").is_some_and(|c| c["reason"] == reason)).count()
@@ -264,7 +297,8 @@ async fn a_tenant_cannot_outrun_its_quota() {
     assert_eq!((accepted, refused), (7, 18));
     // Who was refused is served as soon as there is room: one more after a release, all when the quota is raised.
     let released = api(&rig.cluster, "zuoji-live").list(&ListParams::default()).await.unwrap();
-    let released = released.iter().find(|number| number.status.as_ref().is_some_and(|status| status.number.is_some())).unwrap();
+    let released =
+        released.iter().find(|number| number.status.as_ref().is_some_and(|status| status.number.is_some())).unwrap();
     delete(&rig.cluster, "zuoji-live", released.metadata.name.as_deref().unwrap()).await;
     let bound = async || {
         let list = rig.cluster.kubectl(&["get", "nclaim", "-o", "json"]).await.json();
@@ -276,7 +310,10 @@ async fn a_tenant_cannot_outrun_its_quota() {
         if (claims, bound) == (8, 7) { Ok(()) } else { Err(format!("{claims} claims, {bound} bound")) }
     })
     .await;
-    rig.cluster.kubectl(&["patch", "tenant", "zuoji", "--type=merge", "-p", r#"{"spec":{"limits":{"numbers":30}}}"#]).await.ok();
+    rig.cluster
+        .kubectl(&["patch", "tenant", "zuoji", "--type=merge", "-p", r#"{"spec":{"limits":{"numbers":30}}}"#])
+        .await
+        .ok();
     eventually(PATIENCE, "all are accepted", async || {
         let bound = bound().await;
         if bound == 24 { Ok(()) } else { Err(bound) }
@@ -291,7 +328,8 @@ async fn exported(cluster: &Cluster, kind: &str) -> Value {
         assert_eq!(object["metadata"]["finalizers"], Value::Null, "{kind}: nobody's object waits for the operator");
         assert_eq!(object["metadata"]["ownerReferences"], Value::Null, "{kind}");
         let metadata = &object["metadata"];
-        let kept = json!({ "name": metadata["name"], "namespace": metadata["namespace"], "labels": metadata["labels"] });
+        let kept =
+            json!({ "name": metadata["name"], "namespace": metadata["namespace"], "labels": metadata["labels"] });
         *object = json!({
             "apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": kept, "spec": object["spec"],
         });
@@ -362,8 +400,11 @@ async fn a_restore_into_an_empty_cluster_keeps_numbers_and_money() {
         told(&empty, &["fhn", name, "-n", "acme"], "Ready", "True", "Ready").await;
         assert_eq!(&shown(&empty, name).await, before, "{name}");
     }
-    let on_claims: Vec<_> =
-        requests.seen().into_iter().filter(|request| request.is_write() && request.resource == "numberclaims").collect();
+    let on_claims: Vec<_> = requests
+        .seen()
+        .into_iter()
+        .filter(|request| request.is_write() && request.resource == "numberclaims")
+        .collect();
     assert!(on_claims.is_empty(), "{on_claims:?}");
     assert!(objects::claim(&empty, "4001000868").await.is_some());
     // A record sent again is known, a new one is booked.

@@ -138,7 +138,11 @@ async fn every_invalid_example_is_told_by_the_condition_it_names() {
     for (was, is) in committed.lines().zip(told.lines()) {
         assert_eq!(is, was, "the sentence changed: run the test with UPDATE_GOLDEN=1 and read the difference");
     }
-    assert_eq!(committed.lines().count(), told.lines().count(), "a file came or went: run the test with UPDATE_GOLDEN=1");
+    assert_eq!(
+        committed.lines().count(),
+        told.lines().count(),
+        "a file came or went: run the test with UPDATE_GOLDEN=1"
+    );
     // None of them left anything behind, and none did harm.
     eventually(PATIENCE, "only the valid examples are left, all Ready", async || {
         let objects = all(&rig).await;

@@ -35,7 +35,8 @@ async fn one_replica_writes_and_the_next_takes_over_when_it_ends() {
     let flags = ["--clock-at", TUESDAY];
     let standby = ["--clock-at", TUESDAY, "--workers", "none"];
     let first = Process::ready(&rig.cluster, OPERATOR, folder.path(), "first", &flags).await;
-    eventually(Duration::from_secs(10), "the first leads", async || leads(&first).await.then_some(()).ok_or("no")).await;
+    eventually(Duration::from_secs(10), "the first leads", async || leads(&first).await.then_some(()).ok_or("no"))
+        .await;
     let second = Process::ready(&rig.cluster, OUTSIDER, folder.path(), "second", &standby).await;
     let requests = rig.cluster.requests();
     create(&rig.cluster, &number("acme", "one", &json!({ "number": "4001000201" }))).await;
@@ -56,7 +57,8 @@ async fn one_replica_writes_and_the_next_takes_over_when_it_ends() {
     first.kill().await;
     let since = Instant::now();
     create(&rig.cluster, &number("acme", "two", &json!({ "number": "4001000202" }))).await;
-    eventually(Duration::from_secs(25), "the standby leads", async || leads(&second).await.then_some(()).ok_or("no")).await;
+    eventually(Duration::from_secs(25), "the standby leads", async || leads(&second).await.then_some(()).ok_or("no"))
+        .await;
     let after_kill = since.elapsed();
     claim_becomes(&rig.cluster, "4001000202", "there", |claim| claim.is_some()).await;
     assert!(after_kill < Duration::from_millis(18_500), "took over after {after_kill:?}");
@@ -68,7 +70,8 @@ async fn one_replica_writes_and_the_next_takes_over_when_it_ends() {
     let since = Instant::now();
     let ended = second.terminate().await;
     assert!(ended.success(), "{ended}");
-    eventually(Duration::from_secs(10), "the third leads", async || leads(&third).await.then_some(()).ok_or("no")).await;
+    eventually(Duration::from_secs(10), "the third leads", async || leads(&third).await.then_some(()).ok_or("no"))
+        .await;
     let after_term = since.elapsed();
     assert!(after_term < Duration::from_secs(4), "took over after {after_term:?}");
     create(&rig.cluster, &number("acme", "three", &json!({ "number": "4001000203" }))).await;

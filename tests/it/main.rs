@@ -15,20 +15,27 @@
 #[macro_use]
 mod harness;
 
+mod apply;
 mod bench;
 mod canaries;
+mod cases;
+mod child;
 mod claims;
 mod control_plane;
 mod crashes;
+mod crds;
 mod edits;
 mod examples;
 mod interruption;
 mod leadership;
+mod model;
 mod outages;
 mod quiet;
 mod rig;
+mod serve;
 mod sip_load;
 mod timetables;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
@@ -36,7 +43,9 @@ fn main() -> std::process::ExitCode {
         return harness::run([bench::trials()]);
     }
     harness::run([
+        apply::trials(),
         control_plane::trials(),
+        crds::trials(),
         interruption::trials(),
         edits::trials(),
         outages::trials(),
@@ -48,5 +57,8 @@ fn main() -> std::process::ExitCode {
         quiet::trials(),
         canaries::trials(),
         sip_load::trials(),
+        model::trials(),
+        serve::trials(),
+        worker::trials(),
     ])
 }

@@ -131,7 +131,9 @@ async fn a_thousand_numbers_make_few_writes_and_then_none() {
     assert!(counts.get("patch configmaps").copied().unwrap_or_default() <= thousand / 2, "{counts:?}");
     let others: usize = counts
         .iter()
-        .filter(|(what, _)| !["create numberclaims", "patch fourhundrednumbers/status", "patch configmaps"].contains(&what.as_str()))
+        .filter(|(what, _)| {
+            !["create numberclaims", "patch fourhundrednumbers/status", "patch configmaps"].contains(&what.as_str())
+        })
         .map(|(_, count)| count)
         .sum();
     assert!(others <= 100, "{counts:?}");
@@ -188,9 +190,8 @@ async fn foreign_edits_are_put_right(rig: &Rig) {
         whole("its deletion").await;
     }
     // Two fields of two managers, and a condition.
-    let get = async || {
-        cluster.kubectl(&["get", "fhn", "n7", "-n", "crowd-7", "-o", "json"]).await.json()["status"].clone()
-    };
+    let get =
+        async || cluster.kubectl(&["get", "fhn", "n7", "-n", "crowd-7", "-o", "json"]).await.json()["status"].clone();
     let before = get().await;
     assert!(before["usage"]["charges"].is_object(), "{before}");
     for forged in [

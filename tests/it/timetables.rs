@@ -95,9 +95,21 @@ const CASES: [Case; 9] = [
         period: "promotion",
         answers: &[&["01088880001", "busy"], &["075566660002", "busy"]],
     },
-    Case { at: "2026-11-13T22:00:00+08:00", number: LATE, caller: BEIJING, period: "late", answers: &[&["02166660007"]] },
+    Case {
+        at: "2026-11-13T22:00:00+08:00",
+        number: LATE,
+        caller: BEIJING,
+        period: "late",
+        answers: &[&["02166660007"]],
+    },
     // Saturday already, but Friday's range.
-    Case { at: "2026-11-14T01:30:00+08:00", number: LATE, caller: BEIJING, period: "late", answers: &[&["02166660007"]] },
+    Case {
+        at: "2026-11-14T01:30:00+08:00",
+        number: LATE,
+        caller: BEIJING,
+        period: "late",
+        answers: &[&["02166660007"]],
+    },
     Case {
         at: "2026-11-14T02:00:00+08:00",
         number: LATE,
@@ -158,9 +170,11 @@ async fn calls_go_as_the_timetable_says_at_every_kind_of_instant() {
 /// Names, versions and texts of all plan parts.
 async fn parts(rig: &Rig) -> BTreeMap<String, (String, Value)> {
     let list = rig.cluster.kubectl(&["get", "configmaps", "-n", "telephony", "-o", "json"]).await.json();
-    let ours = list["items"].as_array().unwrap().iter().filter(|map| {
-        map["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "fourhundred"
-    });
+    let ours = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|map| map["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "fourhundred");
     ours.map(|map| {
         let text = |field: &str| map["metadata"][field].as_str().unwrap().to_owned();
         (text("name"), (text("resourceVersion"), map["data"].clone()))

@@ -11,9 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-pub use hold::{Held, choose, hold};
+pub use hold::{Held, choose, hold, may_take, new_claim};
 
 use super::error::Error;
+use super::facts::Facts;
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Presence;
 use super::world::{Find as _, World};
@@ -36,14 +37,14 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
 
 /// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
 /// shows it.
-pub fn held_by(world: &World, key: &Key) -> Option<Arc<NumberClaim>> {
-    let numbers = world.references().holders.of(key);
+pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
+    let numbers = facts.references().holders.of(key);
     numbers
         .into_iter()
-        .filter_map(|number| world.stores.claims.find_name(&number.to_string()))
+        .filter_map(|number| facts.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
-        .or_else(|| world.just_claimed_for(key).map(|(_, claim)| Arc::new(claim)))
+        .or_else(|| facts.recent_claims.of(key).map(Arc::new))
 }
 
 /// Releases a claim whose holder is gone, and frees one that has rested long enough.
@@ -99,7 +100,7 @@ async fn release(claim: &NumberClaim, world: &World) -> Result<Action, Error> {
 /// Only what this process saw from the claim's beginning is known never to have been served.
 fn was_never_served(claim: &NumberClaim, world: &World) -> bool {
     let Some(number) = number_of(claim) else { return true };
-    world.made_claim_of(number) && !world.plan().was_planned(number) && claim.spec.served_at.is_none()
+    world.recent_claims.made(number) && !world.plan().was_planned(number) && claim.spec.served_at.is_none()
 }
 
 async fn rest(claim: &NumberClaim, world: &World) -> Result<Action, Error> {

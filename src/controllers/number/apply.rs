@@ -42,7 +42,7 @@ pub async fn apply(
     let key = Key::of(number);
     let (accepted, claim) = take_claim(&key, number, refs, verdict, world).await?;
     let intent = match (&accepted, &claim) {
-        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world),
+        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world.clock.now()),
         (Err(_), Some(claim)) if !matches!(verdict.standing, Standing::Withdraw) => keep(claim),
         _ => Intent::Withdraw,
     };
@@ -87,11 +87,11 @@ type Taken = (Result<(), Finding>, Option<NumberClaim>);
 async fn hold(key: &Key, tenant: &str, wanted: FourHundred, refs: &Refs, world: &World) -> Result<Taken, Error> {
     Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref()).await? {
         Held::Yes(claim) => {
-            world.note_claimed(wanted, Some(claim.as_ref().clone()));
+            world.recent_claims.note(wanted, Some(claim.as_ref().clone()));
             (Ok(()), Some(*claim))
         }
         Held::No(finding) => {
-            world.note_claimed(wanted, None);
+            world.recent_claims.note(wanted, None);
             (Err(finding), None)
         }
     })
@@ -120,7 +120,14 @@ async fn choose(
     }
 }
 
-fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &NumberClaim, world: &World) -> Intent {
+/// What becomes of the place in the plan of a number that is accepted and has its claim. Pure.
+pub fn intent(
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    claim: &NumberClaim,
+    now: Timestamp,
+) -> Intent {
     match &verdict.standing {
         Standing::Withdraw => Intent::Withdraw,
         Standing::Keep => keep(claim),
@@ -128,7 +135,7 @@ fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &Nu
             let asked = claim.number();
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
             let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
-            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
+            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
             let binding = refs
                 .price_book
                 .as_ref()

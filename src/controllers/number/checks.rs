@@ -46,7 +46,7 @@ fn namespace_belongs_to_a_tenant(number: &FourHundredNumber, refs: &Refs) -> Res
     match &refs.membership {
         Membership::Of(_) => Ok(()),
         Membership::Nobody => refuse(
-            reason::UNVERIFIED,
+            reason::NAMESPACE_NOT_ALLOWED,
             format!(
                 "namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"
             ),

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::acks::Acknowledgements;
 use super::shard::{Leaf, PlannedNumber, ShardKey};
@@ -76,6 +77,10 @@ struct Shard {
     /// Entries last rendered, and those found in parts written before this process.
     last: BTreeMap<FourHundred, Arc<PlannedNumber>>,
     loaded: bool,
+    /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
+    complete: bool,
+    /// Since when numbers that came later wait for their verdicts.
+    incomplete_since: Option<Instant>,
 }
 
 /// How far a number's present entry has come.
@@ -151,6 +156,35 @@ impl PlanBook {
     /// Whether every one of `expected` has a verdict that puts it into `shard` or elsewhere.
     pub fn has_verdicts(&self, expected: &[Key]) -> bool {
         expected.iter().all(|object| self.wanted.contains_key(object))
+    }
+
+    /// Whether the shard may be rendered although not all of `expected` have a verdict: `Err` says how long to wait for
+    /// them. A burst of new numbers is written together, and none waits for all the others.
+    pub fn may_render(&mut self, shard: &ShardKey, expected: &[Key], patience: Duration) -> Result<(), Option<Duration>> {
+        let complete = self.has_verdicts(expected);
+        let known = self.shards.entry(shard.clone()).or_default();
+        if complete {
+            known.complete = true;
+            known.incomplete_since = None;
+            return Ok(());
+        }
+        if !known.complete {
+            return Err(None);
+        }
+        let since = *known.incomplete_since.get_or_insert_with(Instant::now);
+        match patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            Some(left) => Err(Some(left)),
+            None => {
+                known.incomplete_since = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// This process begins to lead: whatever it knew of the plan may have changed under another replica. What routers
+    /// say stays.
+    pub fn begin_term(&mut self) {
+        *self = Self { acks: std::mem::take(&mut self.acks), ..Self::default() };
     }
 
     /// Whether some number of the shard wants its previous entry and the parts written before are not read yet.

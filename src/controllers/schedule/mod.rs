@@ -114,16 +114,21 @@ fn day_of(day: DayName) -> Day {
     }
 }
 
-/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
-pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
-    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
-    let resolved = match (&schedule.spec.calendar_ref, &calendar) {
+/// Whether the calendar that a schedule names is there.
+pub fn resolve(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -> Result<(), Finding> {
+    match (&schedule.spec.calendar_ref, calendar) {
         (Some(named), None) => refuse(
             reason::CALENDAR_NOT_FOUND,
             format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name),
         ),
         _ => Ok(()),
-    };
+    }
+}
+
+/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
+pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
+    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
+    let resolved = resolve(&schedule, calendar.as_deref());
     let compiled = compile(&schedule, calendar.as_deref());
     let accepted = compiled.as_ref().map(drop).map_err(Clone::clone);
     let now = world.clock.now();

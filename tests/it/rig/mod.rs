@@ -120,7 +120,7 @@ impl Rig {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_fourhundred"), "operator"])
-            .args(["--gateway-namespaces", "telephony", "--namespace", "default", "--leader-election", "none"])
+            .args(["--gateway-namespaces", "telephony", "--namespace", "default"])
             .args(["--bind", "127.0.0.1", "--http", "127.0.0.1:0", "--log", "info"])
             .arg("--kubeconfig")
             .arg(self.cluster.kubeconfig(fourhundred::runtime::control_plane::ADMIN))
@@ -131,8 +131,10 @@ impl Rig {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .kill_on_drop(true);
-        if !flags.contains(&"--clock-at") {
-            command.args(["--clock-at", TUESDAY]);
+        for (flag, value) in [("--clock-at", TUESDAY), ("--leader-election", "none")] {
+            if !flags.contains(&flag) {
+                command.args([flag, value]);
+            }
         }
         self.operator = Some(command.spawn().expect("setpriv (util-linux) and the operator start"));
     }

@@ -92,7 +92,9 @@ impl Process {
         let address = std::fs::read_to_string(self.folder.join("data/http.addr"))?;
         let address: SocketAddr = address.parse().map_err(std::io::Error::other)?;
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").as_bytes())
+            .await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
         Ok(answer)
