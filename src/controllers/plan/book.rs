@@ -88,7 +88,9 @@ struct Shard {
 pub enum Progress {
     /// Every ready router serves it.
     Live,
-    /// Written or about to be; some ready router has not said so yet.
+    /// This operator has yet to write it.
+    Unwritten,
+    /// Written; some ready router has not said so yet.
     Waiting,
     /// No router of the gateway is ready.
     NoReadyRouter,
@@ -268,7 +270,7 @@ impl PlanBook {
 
     /// How far the present entry of `object` (number `number`) has come; notes that it waits if it does.
     pub fn progress(&mut self, object: &Key, number: FourHundred) -> Progress {
-        let Some(wanted) = self.wanted.get(object) else { return Progress::Waiting };
+        let Some(wanted) = self.wanted.get(object) else { return Progress::Unwritten };
         let shard = wanted.shard.clone();
         let entry = match &wanted.intent {
             Intent::Serve(planned) => Some(planned.digest),
@@ -291,11 +293,11 @@ impl PlanBook {
         if self.acks.ready(&shard.gateway) == 0 {
             return Progress::NoReadyRouter;
         }
-        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Waiting };
+        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Unwritten };
         let standing = known.leaves.iter().find_map(|(name, leaf)| {
             leaf.entries.get(&number).filter(|(digest, _)| *digest == entry).map(|(_, since)| (name, leaf, *since))
         });
-        let Some((name, leaf, since)) = standing else { return Progress::Waiting };
+        let Some((name, leaf, since)) = standing else { return Progress::Unwritten };
         let served = self.acks.served(&shard.gateway, &shard.part_name(name));
         let live = served.iter().all(|digest| digest.and_then(|d| leaf.position(d)).is_some_and(|at| at >= since));
         if live { Progress::Live } else { Progress::Waiting }
