@@ -13,6 +13,7 @@
 //! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
 //! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
 //! | [`embedding`] | the operator process put together: workers, probes, lease, loops | everything above |
+//! | [`offline`] | a folder of manifests judged and planned without a cluster, by the operator's own checks | what it is handed |
 //! | [`commands`] | one file per subcommand | everything above |
 //!
 //! A controller never talks to a worker's internals and a worker never reads a custom resource: what passes between
@@ -26,5 +27,6 @@ pub mod domain;
 pub mod embedding;
 pub mod folder;
 pub mod ledger;
+pub mod offline;
 pub mod runtime;
 pub mod workers;
