@@ -3,7 +3,12 @@
 //! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
 //! question was wrong (arguments, files, no connection).
 
+pub mod folder;
+pub mod lint;
 pub mod operator;
+pub mod rate;
+pub mod route;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -31,6 +36,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the control loops, with embedded workers unless told otherwise
     Operator(operator::Arguments),
+    /// Check a folder of manifests as the API server and the operator would, and for what was probably not meant
+    Lint(lint::Arguments),
+    /// Decide a call by a folder of manifests, and say why
+    Route(route::Arguments),
+    /// Run a folder's routing tests
+    Test(test::Arguments),
+    /// Rate call records by a folder's tariffs
+    Rate(rate::Arguments),
 }
 
 /// Parses the process's arguments, runs the command and gives its exit code.
@@ -44,6 +57,10 @@ pub fn main() -> ExitCode {
     runtime.block_on(async move {
         match cli.command {
             Command::Operator(arguments) => operator::run(arguments).await,
+            Command::Lint(arguments) => lint::run(&arguments),
+            Command::Route(arguments) => route::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
+            Command::Rate(arguments) => rate::run(&arguments),
         }
     })
 }

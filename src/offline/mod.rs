@@ -109,7 +109,7 @@ impl Offline {
     /// The plan that routers would have loaded at `at`: calendars of the years around it, overrides that have not ended.
     pub fn plan_at(&self, at: Timestamp) -> Result<Plan, OfflineError> {
         let mut parts = self.heads()?;
-        for (key, numbers) in self.shards_at(at)? {
+        for (key, numbers) in self.shards_at(at) {
             let content = ShardContent {
                 tenant: tenant::header(&self.facts, &key.namespace),
                 overrides: overrides::entries(&self.facts, at, &key.namespace, &numbers),
@@ -134,7 +134,7 @@ impl Offline {
         Ok(heads)
     }
 
-    fn shards_at(&self, at: Timestamp) -> Result<BTreeMap<ShardKey, Planned>, OfflineError> {
+    fn shards_at(&self, at: Timestamp) -> BTreeMap<ShardKey, Planned> {
         let mut shards: BTreeMap<ShardKey, Planned> = BTreeMap::new();
         for number in self.facts.stores.numbers.state() {
             let refs = dereference::read(&number, &self.facts);
@@ -146,7 +146,7 @@ impl Offline {
                 shards.entry(key).or_default().insert(planned.number, planned);
             }
         }
-        Ok(shards)
+        shards
     }
 }
 
@@ -160,4 +160,4 @@ fn compiled(text: &str) -> Result<Option<CompiledPart>, OfflineError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 //! Where in a manifest a controller's sentence points: `rules[by-day].to.group: …` names its items, YAML counts them.
 
+use std::fmt::Write as _;
+
 use crate::folder::yaml::{Content, Node};
 use crate::folder::{Object, Place};
 
@@ -35,7 +37,7 @@ pub fn counted(node: &Node, path: &str) -> Option<String> {
             Content::List(items) => {
                 let index = position(items, step)?;
                 node = items.get(index)?;
-                out.push_str(&format!("[{index}]"));
+                let _ = write!(out, "[{index}]");
             }
             Content::Scalar(_) => return None,
         }

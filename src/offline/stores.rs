@@ -80,8 +80,8 @@ fn put<K: Stored>(writer: &mut Writer<K>, objects: Vec<K>) {
 
 /// The namespaces declared, and those that objects are in: a folder need not declare what a cluster has.
 fn namespaces(folder: &Folder) -> Vec<PartialObjectMeta<Namespace>> {
-    let named = folder.objects.iter().filter_map(|(key, _)| key.namespace.as_deref());
-    let mut names: Vec<&str> = folder.objects.namespaces().chain(named).collect();
+    let holding = folder.objects.iter().filter_map(|(key, _)| key.namespace.as_deref());
+    let mut names: Vec<&str> = folder.objects.namespaces().chain(holding).collect();
     names.sort_unstable();
     names.dedup();
     let metadata = |name: &str| ObjectMeta {

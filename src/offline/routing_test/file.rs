@@ -80,15 +80,13 @@ fn schema() -> Value {
     let text = json!({"type": "string", "minLength": 1, "maxLength": 256});
     let instant = json!({"type": "string", "format": "date-time", "maxLength": 64});
     let any = json!({"x-kubernetes-preserve-unknown-fields": true});
-    let call = |extra: bool| {
-        let mut properties = json!({"to": text, "from": text, "at": instant});
-        let mut required = json!(["to", "at"]);
-        if extra {
-            properties["count"] = json!({"type": "integer", "minimum": 1, "maximum": 100_000});
-            required = json!(["to", "at", "count"]);
+    let call = |many: bool| {
+        let count = json!({"type": "integer", "minimum": 1, "maximum": 100_000});
+        let (required, properties) = if many {
+            (json!(["to", "at", "count"]), json!({"to": text, "from": text, "at": instant, "count": count}))
         } else {
-            properties["callId"] = text.clone();
-        }
+            (json!(["to", "at"]), json!({"to": text, "from": text, "at": instant, "callId": text}))
+        };
         json!({"type": "object", "required": required, "properties": properties})
     };
     let share = json!({"type": "number", "minimum": 0, "maximum": 1});
