@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use super::output::Output;
+use super::output::yaml;
 use crate::offline::{Offline, OfflineError, SKIPPED};
 
 /// Where the manifests are.
@@ -35,38 +37,12 @@ impl Paths {
     }
 }
 
-/// How an answer is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Output {
-    /// For people
-    #[default]
-    Text,
-    /// JSON, indented
-    Json,
-    /// YAML
-    Yaml,
-}
-
-/// An answer has no text form.
-#[derive(Debug, thiserror::Error)]
-pub enum PrintError {
-    #[error("the answer cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
-    #[error("the answer cannot be written as YAML")]
-    Yaml(#[from] serde_saphyr::ser_error::Error),
-}
-
 /// A value as JSON or YAML. [`Output::Text`] is the command's own business and gives JSON here.
-pub fn document<T: Serialize>(value: &T, output: Output) -> Result<String, PrintError> {
+pub fn document<T: Serialize>(value: &T, output: Output) -> Result<String, serde_json::Error> {
     match output {
         Output::Text | Output::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
         Output::Yaml => yaml(value),
     }
-}
-
-/// A value as YAML, by way of JSON: the field names and omissions are those of the API.
-pub fn yaml<T: Serialize>(value: &T) -> Result<String, PrintError> {
-    Ok(serde_saphyr::to_string(&serde_json::to_value(value)?)?)
 }
 
 /// Prints what went wrong, one line for each problem, and says that the question was wrong.

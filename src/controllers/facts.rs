@@ -5,7 +5,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::recent_claims::RecentClaims;
 use super::references::References;
+use super::tariff::Books;
 use super::world::{Settings, Stores};
 use crate::runtime::clock::Clock;
 
@@ -15,13 +17,23 @@ pub struct Facts {
     pub stores: Stores,
     pub settings: Settings,
     pub clock: Clock,
+    /// Claims that the cache may not show yet.
+    pub recent_claims: RecentClaims,
+    pub(super) books: Books,
     references: Mutex<References>,
 }
 
 impl Facts {
     /// Nothing is indexed yet.
     pub fn new(stores: Stores, settings: Settings, clock: Clock) -> Self {
-        Self { stores, settings, clock, references: Mutex::default() }
+        Self {
+            stores,
+            settings,
+            clock,
+            recent_claims: RecentClaims::default(),
+            books: Books::default(),
+            references: Mutex::default(),
+        }
     }
 
     /// The reverse index.

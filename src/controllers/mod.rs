@@ -25,6 +25,7 @@ pub mod plan;
 pub mod pool;
 pub mod publish;
 mod pump;
+mod recent_claims;
 pub mod references;
 pub mod run;
 pub mod schedule;

@@ -19,7 +19,7 @@ use super::world::World;
 use crate::domain::digest::Digest;
 
 /// The same bytes are not sent again within this time unless somebody else overwrote them.
-const REPEAT_AFTER: Duration = Duration::from_secs(600);
+const REPEAT_AFTER: Duration = Duration::from_mins(10);
 
 type Place = (&'static str, Key, Manager);
 
@@ -81,12 +81,13 @@ impl Published {
     ) -> Result<Publication, Error> {
         let wanted = owned_part::<K>(&serde_json::to_value(status).unwrap_or_default(), manager);
         let shown = owned_part::<K>(&object.status_value(), manager);
+        let place = (K::KIND.kind, Key::of(object), manager);
+        let digest = Digest::of_json(&wanted);
         if wanted == shown {
+            self.remember_unchanged(place, object, digest);
             world.metrics.wrote(manager.label(), "unchanged");
             return Ok(Publication::Unchanged);
         }
-        let place = (K::KIND.kind, Key::of(object), manager);
-        let digest = Digest::of_json(&wanted);
         if self.is_repetition(&place, object, digest, Digest::of_json(&shown)) {
             world.metrics.wrote(manager.label(), "held-back");
             return Ok(Publication::HeldBack);
@@ -116,6 +117,19 @@ impl Published {
         self.lock().insert(place, sent);
         world.metrics.wrote(manager.label(), "sent");
         Ok(Publication::Sent)
+    }
+
+    /// What stands already counts as sent, so that a forgery of it is noticed also after a restart that wrote nothing.
+    fn remember_unchanged<K: Publishable>(&self, place: Place, object: &K, digest: Digest) {
+        let sent = Sent {
+            uid: object.uid_text().to_owned(),
+            generation: object.generation(),
+            wanted: digest,
+            landed: digest,
+            based_on: None,
+            at: Instant::now(),
+        };
+        self.lock().insert(place, sent);
     }
 
     fn is_repetition<K: Publishable>(&self, place: &Place, object: &K, wanted: Digest, shown: Digest) -> bool {

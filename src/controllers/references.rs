@@ -19,6 +19,8 @@ pub struct ClaimCount {
 struct ClaimFacts {
     tenant: String,
     pool: String,
+    namespace: String,
+    claimed_at: String,
     state: ClaimState,
 }
 
@@ -47,8 +49,14 @@ pub struct References {
     pub approvals: Links<String, String>,
     /// Numbers claimed → their holders.
     pub holders: Links<FourHundred, Key>,
+    /// RoutingOverrides → their namespace.
+    pub override_namespaces: Links<Key, String>,
     by_value: BTreeMap<FourHundred, BTreeSet<Key>>,
     claims: HashMap<FourHundred, ClaimFacts>,
+    tenant_counts: HashMap<String, ClaimCount>,
+    pool_counts: HashMap<String, ClaimCount>,
+    /// Bound claims of a holder's namespace, the oldest first.
+    namespace_claims: HashMap<String, BTreeSet<(String, FourHundred)>>,
 }
 
 impl References {
@@ -111,6 +119,13 @@ impl References {
         let key = Key::of(object);
         let number = Key::new(&key.namespace, &object.spec.number_ref.name);
         self.overridden.set(&key, vec![number]);
+        self.override_namespaces.set(&key, vec![key.namespace.clone()]);
+    }
+
+    /// An override is gone.
+    pub fn routing_override_gone(&mut self, key: &Key) {
+        self.overridden.remove(key);
+        self.override_namespaces.remove(key);
     }
 
     /// A tenant is there as given.
@@ -127,17 +142,43 @@ impl References {
 
     /// A claim is there as given.
     pub fn claim(&mut self, number: FourHundred, object: &NumberClaim) {
-        let holder = &object.spec.holder;
-        self.holders.set(&number, vec![Key::new(&holder.namespace, &holder.name)]);
-        let facts =
-            ClaimFacts { tenant: object.spec.tenant.clone(), pool: object.spec.pool.clone(), state: object.spec.state };
+        self.claim_gone(number);
+        let spec = &object.spec;
+        self.holders.set(&number, vec![Key::new(&spec.holder.namespace, &spec.holder.name)]);
+        self.tenant_counts.entry(spec.tenant.clone()).or_default().add(spec.state);
+        self.pool_counts.entry(spec.pool.clone()).or_default().add(spec.state);
+        if spec.state == ClaimState::Bound {
+            let claims = self.namespace_claims.entry(spec.holder.namespace.clone()).or_default();
+            claims.insert((spec.claimed_at.clone(), number));
+        }
+        let facts = ClaimFacts {
+            tenant: spec.tenant.clone(),
+            pool: spec.pool.clone(),
+            namespace: spec.holder.namespace.clone(),
+            claimed_at: spec.claimed_at.clone(),
+            state: spec.state,
+        };
         self.claims.insert(number, facts);
     }
 
     /// A claim is gone.
     pub fn claim_gone(&mut self, number: FourHundred) {
         self.holders.remove(&number);
-        self.claims.remove(&number);
+        let Some(facts) = self.claims.remove(&number) else { return };
+        for (counts, name) in [(&mut self.tenant_counts, &facts.tenant), (&mut self.pool_counts, &facts.pool)] {
+            if let Some(count) = counts.get_mut(name) {
+                count.take(facts.state);
+                if *count == ClaimCount::default() {
+                    counts.remove(name);
+                }
+            }
+        }
+        if let Some(claims) = self.namespace_claims.get_mut(&facts.namespace) {
+            claims.remove(&(facts.claimed_at, number));
+            if claims.is_empty() {
+                self.namespace_claims.remove(&facts.namespace);
+            }
+        }
     }
 
     /// Overrides of any of `numbers`.
@@ -145,23 +186,83 @@ impl References {
         numbers.iter().flat_map(|number| self.overridden.of(number)).collect()
     }
 
+    /// Whether the claim of `number` is counted.
+    pub fn knows_claim(&self, number: FourHundred) -> bool {
+        self.claims.contains_key(&number)
+    }
+
     /// Claims of a tenant.
     pub fn claims_of_tenant(&self, tenant: &str) -> ClaimCount {
-        count(self.claims.values().filter(|claim| claim.tenant == tenant))
+        self.tenant_counts.get(tenant).copied().unwrap_or_default()
     }
 
     /// Claims of a pool.
     pub fn claims_of_pool(&self, pool: &str) -> ClaimCount {
-        count(self.claims.values().filter(|claim| claim.pool == pool))
+        self.pool_counts.get(pool).copied().unwrap_or_default()
+    }
+
+    /// The tenant of the oldest bound claim whose holder is in `namespace`.
+    pub fn claiming_tenant(&self, namespace: &str) -> Option<&str> {
+        let (_, number) = self.namespace_claims.get(namespace)?.first()?;
+        self.claims.get(number).map(|facts| facts.tenant.as_str())
     }
 }
 
-fn count<'a>(claims: impl Iterator<Item = &'a ClaimFacts>) -> ClaimCount {
-    claims.fold(ClaimCount::default(), |mut count, claim| {
-        match claim.state {
-            ClaimState::Bound => count.bound += 1,
-            ClaimState::Cooling => count.cooling += 1,
+impl ClaimCount {
+    fn add(&mut self, state: ClaimState) {
+        *self.of(state) += 1;
+    }
+
+    fn take(&mut self, state: ClaimState) {
+        let count = self.of(state);
+        *count = count.saturating_sub(1);
+    }
+
+    fn of(&mut self, state: ClaimState) -> &mut usize {
+        match state {
+            ClaimState::Bound => &mut self.bound,
+            ClaimState::Cooling => &mut self.cooling,
         }
-        count
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::NumberClaimSpec;
+    use crate::api::number_claim::Holder;
+
+    fn claim(number: &str, tenant: &str, state: ClaimState, claimed_at: &str) -> (FourHundred, NumberClaim) {
+        let spec = NumberClaimSpec {
+            tenant: tenant.to_owned(),
+            holder: Holder { namespace: "acme".to_owned(), name: format!("n{number}") },
+            pool: "mobile-4001".to_owned(),
+            grade: None,
+            state,
+            claimed_at: claimed_at.to_owned(),
+            cooling_until: None,
+            served_at: None,
+        };
+        (number.parse().expect("a number"), NumberClaim::new(number, spec))
+    }
+
+    #[test]
+    fn counts_follow_every_change_of_a_claim() {
+        let mut references = References::default();
+        for (number, object) in [
+            claim("4001000868", "acme", ClaimState::Bound, "2026-11-23T02:00:00Z"),
+            claim("4001000869", "acme", ClaimState::Cooling, "2026-11-22T02:00:00Z"),
+            claim("4001000870", "bravo", ClaimState::Bound, "2026-11-21T02:00:00Z"),
+        ] {
+            references.claim(number, &object);
+        }
+        assert_eq!(references.claims_of_tenant("acme"), ClaimCount { bound: 1, cooling: 1 });
+        assert_eq!(references.claims_of_pool("mobile-4001"), ClaimCount { bound: 2, cooling: 1 });
+        assert_eq!(references.claiming_tenant("acme"), Some("bravo"), "the oldest bound claim decides");
+        let (number, object) = claim("4001000870", "bravo", ClaimState::Cooling, "2026-11-21T02:00:00Z");
+        references.claim(number, &object);
+        assert_eq!(references.claiming_tenant("acme"), Some("acme"));
+        references.claim_gone(number);
+        assert_eq!(references.claims_of_tenant("bravo"), ClaimCount::default());
+    }
 }

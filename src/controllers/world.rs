@@ -106,7 +106,7 @@ pub struct GatewayWord {
     pub unheld_records: u64,
 }
 
-/// Month-to-date of a tenant, as the usage loop last had it.
+/// Numbers that have answered as many calls as they may in a month, with that month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CapsReached(pub BTreeMap<FourHundred, String>);
 
@@ -133,6 +133,8 @@ pub struct World {
     caps: Mutex<CapsReached>,
     jitter: AtomicU64,
     pub(super) patience: Patience,
+    /// The year that plans were compiled in: they carry last, this and next year's days.
+    pub(super) plan_year: std::sync::atomic::AtomicI32,
     /// Moves when a gateway's spec changes.
     pub gateways_changed: tokio::sync::watch::Sender<u64>,
     /// Scopes of plan parts whose first list is not whole yet.
@@ -164,6 +166,7 @@ impl World {
             caps: Mutex::default(),
             jitter: AtomicU64::new(seed | 1),
             patience: Patience::default(),
+            plan_year: std::sync::atomic::AtomicI32::new(0),
             gateways_changed: tokio::sync::watch::Sender::new(0),
             listing: Mutex::default(),
             usage_of: DirtySet::default(),
@@ -189,7 +192,9 @@ impl World {
     /// The workers of a gateway say something (new); returns whether it differs.
     pub fn told_by_gateway(&self, gateway: &Key, word: GatewayWord) -> bool {
         let mut words = self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.insert(gateway.clone(), word.clone()).as_ref() != Some(&word)
+        let differs = words.get(gateway) != Some(&word);
+        words.insert(gateway.clone(), word);
+        differs
     }
 
     /// The plan parts of `scope` (a namespace, or empty for all) are being listed.

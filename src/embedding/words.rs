@@ -10,7 +10,7 @@ use crate::controllers::key::Key;
 use crate::controllers::plan::acks::RouterWord;
 use crate::controllers::world::{GatewayWord, World};
 use crate::domain::digest::Digest;
-use crate::ledger::Ledger;
+use crate::ledger::UnratedReason;
 use crate::workers::house::{House, ListenerWord, part_name};
 use crate::workers::plan::Family;
 
@@ -54,7 +54,7 @@ async fn tell(world: &World, house: &House, parts: &BTreeMap<String, Digest>, li
         let plan = house.store.snapshot();
         plan.heads().filter_map(|head| head.gateway.split_once('/')).map(|(ns, name)| Key::new(ns, name)).collect()
     };
-    let ledger = ledger_word(house).await;
+    let (ledger, unheld) = ledger_word(house).await;
     for gateway in gateways {
         let own: Vec<&ListenerWord> = listeners.iter().filter(|word| word.gateway == gateway.to_string()).collect();
         let ready = !own.is_empty() && own.iter().all(|word| word.address.is_ok());
@@ -67,20 +67,25 @@ async fn tell(world: &World, house: &House, parts: &BTreeMap<String, Digest>, li
         word.addresses = addresses(&own);
         word.refused = own.iter().filter_map(|w| Some((w.listener.clone(), w.address.clone().err()?))).collect();
         word.ledger.clone_from(&ledger);
+        word.unheld_records = unheld;
         told(world, &gateway, word);
     }
 }
 
 fn addresses(listeners: &[&ListenerWord]) -> BTreeMap<String, String> {
-    listeners
-        .iter()
-        .filter_map(|word| Some((word.listener.clone(), word.address.as_ref().ok()?.to_string())))
-        .collect()
+    listeners.iter().filter_map(|word| Some((word.listener.clone(), word.address.as_ref().ok()?.to_string()))).collect()
 }
 
-async fn ledger_word(house: &House) -> Option<Result<(), String>> {
-    let ledger: &Arc<dyn Ledger> = house.ledger.as_ref()?;
-    Some(ledger.unrated(None).await.map(drop).map_err(|error| error.to_string()))
+/// Whether the ledger answers, and how many records it keeps for numbers that nobody held.
+async fn ledger_word(house: &House) -> (Option<Result<(), String>>, u64) {
+    let Some(ledger) = house.ledger.as_ref() else { return (None, 0) };
+    match ledger.unrated(None).await {
+        Ok(counts) => {
+            let unheld = counts.iter().filter(|count| count.reason == UnratedReason::NumberNotHeld);
+            (Some(Ok(())), unheld.map(|count| count.records).sum())
+        }
+        Err(error) => (Some(Err(error.to_string())), 0),
+    }
 }
 
 /// The workers' word about a gateway changed.
@@ -100,8 +105,14 @@ pub fn acknowledge(world: &World, gateway: &Key, router: &str, word: Option<Rout
     if changed {
         world.hub.numbers.wake_all(&numbers);
         world.hub.gateways.wake(gateway);
-        let overrides = world.references().waiting_overrides(&numbers);
+        let (overrides, schedules) = {
+            let references = world.references();
+            let schedules: std::collections::BTreeSet<Key> =
+                numbers.iter().flat_map(|number| references.schedules.named_by(number)).cloned().collect();
+            (references.waiting_overrides(&numbers), schedules)
+        };
         world.hub.overrides.wake_all(&overrides);
+        world.hub.schedules.wake_all(&schedules);
         let emptied = world.plan().emptied(gateway);
         world.mark_shards(emptied);
     }

@@ -54,12 +54,12 @@ fn claim_of(
     let (Ok(()), None, Membership::Of(tenant)) = (&verdict.accepted, &refs.own_claim, &refs.membership) else {
         return Ok(None);
     };
+    let tenant = tenant.name_any();
     let wanted = match verdict.wish {
         Some(Wish::Number(wanted)) => wanted,
-        Some(Wish::Choose) => chosen(filled, number, &refs, key)?,
+        Some(Wish::Choose) => chosen(filled, number, &refs, (key, &tenant))?,
         None => return Ok(None),
     };
-    let tenant = tenant.name_any();
     if let Some(standing) = filled.facts.stores.claims.find_name(&wanted.to_string()) {
         claim::may_take(&standing, key, &tenant)?;
     }
@@ -69,10 +69,15 @@ fn claim_of(
     }
 }
 
-fn chosen(filled: &Filled, number: &FourHundredNumber, refs: &Refs, key: &Key) -> Result<FourHundred, Finding> {
+fn chosen(
+    filled: &Filled,
+    number: &FourHundredNumber,
+    refs: &Refs,
+    (key, tenant): (&Key, &str),
+) -> Result<FourHundred, Finding> {
     let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
     match &refs.pool {
-        Some(pool) => claim::choose(&filled.facts, key, pool, pattern, |_| false),
+        Some(pool) => claim::choose(&filled.facts, key, tenant, pool, pattern),
         None => refuse(reason::POOL_NOT_FOUND, "the pool to choose from is not there"),
     }
 }

@@ -4,7 +4,7 @@ use kube::Resource;
 
 use super::{Offline, places};
 use crate::api::conditions as types;
-use crate::controllers::findings::{Finding, refuse};
+use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
 use crate::controllers::number::{dereference, validate};
 use crate::controllers::world::Find as _;
@@ -54,7 +54,7 @@ impl Bench<'_> {
         for object in facts.stores.tariffs.state() {
             match tariff::price_book(&object) {
                 Ok(book) => self.say(&*object, types::FULLY_ENFORCED, tariff::not_yet_charged(&book.document)),
-                Err(sentence) => self.say(&*object, types::ACCEPTED, refuse(crate::api::reasons::INVALID, sentence)),
+                Err(finding) => self.say(&*object, types::ACCEPTED, Err(finding)),
             }
         }
     }

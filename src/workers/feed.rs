@@ -36,9 +36,15 @@ pub struct Arrival {
 pub enum News {
     Part(Box<Arrival>),
     /// The object is gone at its source.
-    Gone { namespace: String, gateway: Option<String>, name: String },
+    Gone {
+        namespace: String,
+        gateway: Option<String>,
+        name: String,
+    },
     /// Everything there is has been told once.
-    Listed { namespace: String },
+    Listed {
+        namespace: String,
+    },
 }
 
 /// Follows the parts of `namespace` (all namespaces where `None`), telling `tell`, until `stop`.

@@ -15,9 +15,50 @@
 #[macro_use]
 mod harness;
 
+mod apply;
+mod bench;
+mod canaries;
+mod cases;
+mod child;
+mod claims;
 mod control_plane;
+mod crashes;
+mod crds;
+mod edits;
+mod examples;
 mod interruption;
+mod leadership;
+mod model;
+mod outages;
+mod quiet;
+mod rig;
+mod serve;
+mod sip_load;
+mod timetables;
+mod worker;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), interruption::trials()])
+    // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
+    if std::env::args().any(|argument| argument == "--bench") {
+        return harness::run([bench::trials()]);
+    }
+    harness::run([
+        apply::trials(),
+        control_plane::trials(),
+        crds::trials(),
+        interruption::trials(),
+        edits::trials(),
+        outages::trials(),
+        crashes::trials(),
+        examples::trials(),
+        timetables::trials(),
+        claims::trials(),
+        leadership::trials(),
+        quiet::trials(),
+        canaries::trials(),
+        sip_load::trials(),
+        model::trials(),
+        serve::trials(),
+        worker::trials(),
+    ])
 }

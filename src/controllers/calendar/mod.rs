@@ -66,6 +66,7 @@ pub fn check(calendar: &HolidayCalendar) -> Result<(), Finding> {
 /// Brings a calendar's status up to date.
 pub async fn reconcile(calendar: Arc<HolidayCalendar>, world: Arc<World>) -> Result<Action, Error> {
     let now = world.clock.now();
+    notice_new_year(&world, now);
     let accepted = check(&calendar);
     let complete = complete(&calendar, now);
     let old = calendar.status.as_ref().map_or(&[][..], |status| &status.conditions);
@@ -81,6 +82,17 @@ pub async fn reconcile(calendar: Arc<HolidayCalendar>, world: Arc<World>) -> Res
     let status = HolidayCalendarStatus { observed_generation: calendar.generation(), years, conditions: set.finish() };
     world.published.publish(&world, &*calendar, Manager::Operator, &status).await?;
     Ok(next_first(now).map_or(Action::await_change(), |at| Action::requeue(world.until(at))))
+}
+
+/// Plans carry the days of three years: at New Year all that embed a calendar are compiled again.
+fn notice_new_year(world: &World, now: Timestamp) {
+    let [_, this, _] = years_around(now);
+    let before = world.plan_year.swap(this, std::sync::atomic::Ordering::Relaxed);
+    if before != 0 && before != this {
+        for calendar in world.stores.calendars.state() {
+            super::wake::wake_calendar_users(world, &kube::ResourceExt::name_any(&*calendar));
+        }
+    }
 }
 
 /// This year must be there, and from 1 November the next.

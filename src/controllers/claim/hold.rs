@@ -46,7 +46,7 @@ pub async fn hold(
     let claim = new_claim(holder, tenant, number, pool, world.clock.now());
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
-        ClaimCreation::Created(created) => Ok(Held::Yes(Box::new(created))),
+        ClaimCreation::Created(created) => Ok(Held::Yes(created)),
         ClaimCreation::Exists => match world.sink.read_claim(&number.to_string()).await? {
             Some(live) => settle(world, holder, tenant, live).await,
             None => Ok(Held::No(taken(number))),
@@ -112,17 +112,23 @@ fn taken(number: FourHundred) -> Finding {
     Finding::new(reason::NUMBER_TAKEN, format!("{number} is held already: choose another number"))
 }
 
-/// The first free number of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once
-/// seldom want the same one. `is_spoken_for` knows of claims that the cache does not show yet.
+/// The number that `holder` had and that still rests, so that an object created again gets its own back; else the first
+/// free one of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once seldom want the
+/// same one.
 pub fn choose(
     facts: &Facts,
     holder: &Key,
+    tenant: &str,
     pool: &NumberPool,
     pattern: &str,
-    is_spoken_for: impl Fn(FourHundred) -> bool,
 ) -> Result<FourHundred, Finding> {
     let parsed: VanityPattern =
         pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
+    let earlier = facts.references().holders.of(holder);
+    let mut earlier = earlier.into_iter().filter(|number| parsed.matches(*number) && pool::covers(pool, *number));
+    if let Some(number) = earlier.find(|number| rests_for(facts, tenant, *number)) {
+        return Ok(number);
+    }
     let ranges = pool::ranges(pool);
     let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
     if size == 0 {
@@ -132,13 +138,20 @@ pub fn choose(
     let start = seed.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % size;
     (0..size)
         .filter_map(|step| pool::nth(&ranges, (start + step) % size))
-        .find(|number| parsed.matches(*number) && is_free(facts, pool, *number) && !is_spoken_for(*number))
+        .find(|number| parsed.matches(*number) && is_free(facts, pool, *number))
         .ok_or_else(|| none_free(pool, pattern))
+}
+
+fn rests_for(facts: &Facts, tenant: &str, number: FourHundred) -> bool {
+    let claim = facts.stores.claims.find_name(&number.to_string());
+    claim.is_some_and(|claim| !claim.is_bound() && claim.spec.tenant == tenant) && !facts.recent_claims.has(number)
 }
 
 fn is_free(facts: &Facts, pool: &NumberPool, number: FourHundred) -> bool {
     let text = number.to_string();
-    !pool.spec.reserved.contains(&text) && facts.stores.claims.find_name(&text).is_none()
+    !pool.spec.reserved.contains(&text)
+        && facts.stores.claims.find_name(&text).is_none()
+        && !facts.recent_claims.has(number)
 }
 
 fn none_free(pool: &NumberPool, pattern: &str) -> Finding {

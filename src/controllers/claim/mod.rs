@@ -35,7 +35,8 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
     Key::new(&claim.spec.holder.namespace, &claim.spec.holder.name)
 }
 
-/// The bound claim whose holder is `key`; the oldest where there are two.
+/// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
+/// shows it.
 pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
     let numbers = facts.references().holders.of(key);
     numbers
@@ -43,6 +44,7 @@ pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
         .filter_map(|number| facts.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
+        .or_else(|| facts.recent_claims.of(key).map(Arc::new))
 }
 
 /// Releases a claim whose holder is gone, and frees one that has rested long enough.

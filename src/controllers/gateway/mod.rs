@@ -20,7 +20,7 @@ use crate::api::call_gateway::{
     CallGatewayStatus, GatewayMode, LedgerType, ListenerAddress, PlanStatus, Protocol, RecordFormat, Runtime,
     WorkerStatus,
 };
-use crate::api::conditions as types;
+use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::domain::digest::Digest;
 
@@ -54,8 +54,19 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
     let programmed = accepted.clone().map_err(|_| not_accepted()).and(loaded.programmed.clone());
     set.set_result(types::PROGRAMMED, reason::PROGRAMMED, &programmed);
-    if let Some(ledger) = ledger(&gateway, &word) {
+    if let Some(ledger) = ledger(&word) {
         set.set_result(types::LEDGER_AVAILABLE, reason::LEDGER_AVAILABLE, &ledger);
+    }
+    match intake(&gateway, &word) {
+        Some(Ok(())) if word.unheld_records > 0 => {
+            let sentence =
+                format!("{} records are kept unrated: nobody held their number when they began", word.unheld_records);
+            set.set(types::INTAKE_OPEN, Holds::True, reason::UNRATED_RECORDS, &sentence);
+        }
+        Some(intake) => {
+            set.set_result(types::INTAKE_OPEN, reason::INTAKE_OPEN, &intake);
+        }
+        None => {}
     }
     let ready = accepted.clone().and(programmed.clone());
     set.set_result(types::READY, reason::READY, &ready);
@@ -122,16 +133,25 @@ fn not_accepted() -> Finding {
     )
 }
 
-fn ledger(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
-    let ledger = word.ledger.clone()?;
-    Some(match (ledger, &word.token) {
-        (Err(why), _) => refuse(reason::LEDGER_UNREACHABLE, format!("the ledger takes no records: {why}")),
-        (Ok(()), Some(Err(why))) => refuse(reason::TOKEN_MISSING, format!("call record intake is off: {why}")),
-        (Ok(()), None) if gateway.spec.call_records.is_some() => refuse(
+fn ledger(word: &GatewayWord) -> Option<Result<(), Finding>> {
+    Some(match word.ledger.clone()? {
+        Err(why) => refuse(reason::LEDGER_UNREACHABLE, format!("the ledger takes no records: {why}")),
+        Ok(()) => Ok(()),
+    })
+}
+
+/// Whether call records are taken; `None` where this gateway has no biller.
+fn intake(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
+    word.ledger.as_ref()?;
+    let named = gateway.spec.call_records.as_ref().is_some_and(|records| records.token_secret_ref.is_some());
+    Some(match &word.token {
+        _ if !named => refuse(
             reason::TOKEN_MISSING,
             "call record intake is off: name the Secret with its token in callRecords.tokenSecretRef",
         ),
-        (Ok(()), _) => Ok(()),
+        Some(Err(why)) => refuse(reason::TOKEN_MISSING, format!("call record intake is off: {why}")),
+        None => refuse(reason::TOKEN_MISSING, "call record intake is off: its token is not read yet"),
+        Some(Ok(())) => Ok(()),
     })
 }
 

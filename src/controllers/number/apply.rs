@@ -6,19 +6,22 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::build;
+use super::checks::quota_exceeded;
 use super::dereference::Refs;
 use super::validate::{Standing, Verdict, Wish};
+use crate::api::reasons as reason;
 use crate::api::{FourHundredNumber, NumberClaim};
 use crate::controllers::claim::{self, Held};
 use crate::controllers::error::Error;
 use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
+use crate::controllers::patience::Seat;
 use crate::controllers::plan::book::{Intent, Progress};
 use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
-use crate::controllers::tariff;
 use crate::controllers::tenant::Membership;
 use crate::controllers::world::World;
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::document::NumberEntry;
 
 /// What was done: status can only be made of this.
 #[derive(Debug)]
@@ -59,34 +62,61 @@ async fn take_claim(
     refs: &Refs,
     verdict: &Verdict,
     world: &World,
-) -> Result<(Result<(), Finding>, Option<NumberClaim>), Error> {
+) -> Result<Taken, Error> {
     let own = || refs.own_claim.as_deref().cloned();
     if verdict.accepted.is_err() || own().is_some() {
         return Ok((verdict.accepted.clone(), own()));
     }
     let Membership::Of(tenant) = &refs.membership else { return Ok((verdict.accepted.clone(), None)) };
-    let wanted = match &verdict.wish {
-        Some(Wish::Number(wanted)) => *wanted,
-        Some(Wish::Choose) => match chosen(key, number, refs, world) {
-            Ok(wanted) => wanted,
-            Err(finding) => return Ok((Err(finding), None)),
-        },
-        None => return Ok((verdict.accepted.clone(), None)),
+    let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
+    let tenant = tenant.name_any();
+    let _seat = match world.seat(&tenant, most) {
+        Seat::Taken(seat) => seat,
+        Seat::Undecided => return Err(Error::Undecided("the tenant's last free numbers are being claimed")),
+        Seat::None { held } => return Ok((Err(quota_exceeded(held, most)), None)),
     };
-    match claim::hold(world, key, &tenant.name_any(), wanted, refs.pool.as_deref()).await? {
-        Held::Yes(claim) => {
-            world.note_claimed(wanted);
-            Ok((Ok(()), Some(*claim)))
-        }
-        Held::No(finding) => Ok((Err(finding), None)),
+    match &verdict.wish {
+        Some(Wish::Number(wanted)) => hold(key, &tenant, *wanted, refs, world).await,
+        Some(Wish::Choose) => choose(key, &tenant, number, refs, world).await,
+        None => Ok((verdict.accepted.clone(), None)),
     }
 }
 
-fn chosen(key: &Key, number: &FourHundredNumber, refs: &Refs, world: &World) -> Result<FourHundred, Finding> {
+type Taken = (Result<(), Finding>, Option<NumberClaim>);
+
+async fn hold(key: &Key, tenant: &str, wanted: FourHundred, refs: &Refs, world: &World) -> Result<Taken, Error> {
+    Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref()).await? {
+        Held::Yes(claim) => {
+            world.recent_claims.note(wanted, Some(claim.as_ref().clone()));
+            (Ok(()), Some(*claim))
+        }
+        Held::No(finding) => {
+            world.recent_claims.note(wanted, None);
+            (Err(finding), None)
+        }
+    })
+}
+
+/// Chooses until a number is held: somebody else may take the same one in between.
+async fn choose(
+    key: &Key,
+    tenant: &str,
+    number: &FourHundredNumber,
+    refs: &Refs,
+    world: &World,
+) -> Result<Taken, Error> {
     let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
-    match &refs.pool {
-        Some(pool) => claim::choose(world, key, pool, pattern, |number| world.was_just_claimed(number)),
-        None => Err(Finding::new(crate::api::reasons::POOL_NOT_FOUND, "the pool to choose from is gone")),
+    let Some(pool) = &refs.pool else {
+        return Ok((Err(Finding::new(reason::POOL_NOT_FOUND, "the pool to choose from is gone")), None));
+    };
+    loop {
+        let wanted = match claim::choose(world, key, tenant, pool, pattern) {
+            Ok(wanted) => wanted,
+            Err(finding) => return Ok((Err(finding), None)),
+        };
+        if let (Ok(()), Some(claim)) = hold(key, tenant, wanted, refs, world).await? {
+            return Ok((Ok(()), Some(claim)));
+        }
     }
 }
 
@@ -104,13 +134,12 @@ pub fn intent(
         Standing::Serve(validated) => {
             let asked = claim.number();
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
-            let mut entry = validated.entry.clone();
-            entry.number = asked.to_owned();
+            let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
             let binding = refs
-                .tariff
-                .as_deref()
-                .and_then(|tariff| tariff::price_book(tariff).ok())
+                .price_book
+                .as_ref()
+                .and_then(|book| book.as_ref().ok())
                 .map(|book| build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string()));
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
             let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));

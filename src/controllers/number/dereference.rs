@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
 use crate::controllers::facts::Facts;
+use crate::controllers::findings::Finding;
 use crate::controllers::gateway::admission::{self, Admission};
 use crate::controllers::key::Key;
+use crate::controllers::references::ClaimCount;
+use crate::controllers::tariff::Book;
 use crate::controllers::tenant::{self, Membership, Verification};
 use crate::controllers::world::Find as _;
 use crate::controllers::{claim, pool};
@@ -21,6 +24,8 @@ pub struct Refs {
     /// Of the tenant, where there is one.
     pub verification: Verification,
     pub tariff: Option<Arc<Tariff>>,
+    /// The tariff's price book, or why it has none.
+    pub price_book: Option<Result<Arc<Book>, Finding>>,
     pub schedule: Option<Arc<RoutingSchedule>>,
     pub calendar: Option<Arc<HolidayCalendar>>,
     /// The pool that covers the number, or the one it is to be chosen from.
@@ -28,7 +33,7 @@ pub struct Refs {
     /// The claim whose holder is this object; the oldest where there are two.
     pub own_claim: Option<Arc<NumberClaim>>,
     /// Numbers that the tenant holds and lets cool.
-    pub tenant_claims: crate::controllers::references::ClaimCount,
+    pub tenant_claims: ClaimCount,
 }
 
 /// Reads them.
@@ -61,11 +66,13 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
         Membership::Of(tenant) => {
             facts.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
         }
-        _ => Default::default(),
+        _ => ClaimCount::default(),
     };
+    let tariff = stores.tariffs.find_name(&spec.tariff_ref.name);
     Refs {
+        price_book: tariff.as_deref().map(|tariff| facts.price_book(tariff)),
         own_claim: claim::held_by(facts, &key),
-        tariff: stores.tariffs.find_name(&spec.tariff_ref.name),
+        tariff,
         gateway_key,
         gateway,
         admission,

@@ -32,7 +32,7 @@ pub fn of(
     let mut set = ConditionSet::new(shown, generation, now);
     match (&applied.accepted, &verdict.warning) {
         (Ok(()), Some(warning)) => {
-            set.set(types::ACCEPTED, Holds::True, reason::ACCEPTED, warning);
+            set.set(types::ACCEPTED, Holds::True, warning.reason, &warning.sentence);
         }
         (accepted, _) => {
             set.set_result(types::ACCEPTED, reason::ACCEPTED, accepted);

@@ -12,7 +12,7 @@ use kube::runtime::controller::Action;
 use super::claim;
 use super::error::Error;
 use super::facts::Facts;
-use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
@@ -79,13 +79,12 @@ pub fn entries(
     namespace: &str,
     numbers: &BTreeMap<FourHundred, Arc<PlannedNumber>>,
 ) -> Vec<OverrideEntry> {
-    let mut entries: Vec<OverrideEntry> = facts
-        .stores
-        .overrides
-        .state()
+    let keys = facts.references().override_namespaces.of(&namespace.to_owned());
+    let mut entries: Vec<OverrideEntry> = keys
         .iter()
-        .filter(|object| object.namespace().as_deref() == Some(namespace) && !object.is_terminating())
-        .filter_map(|object| entry(facts, object, namespace))
+        .filter_map(|key| facts.stores.overrides.find_key(key))
+        .filter(|object| !object.is_terminating())
+        .filter_map(|object| entry(facts, &object, namespace))
         .filter(|entry| entry.until > now)
         .filter(|entry| entry.number.parse().is_ok_and(|number: FourHundred| numbers.contains_key(&number)))
         .collect();
@@ -217,7 +216,8 @@ fn live(state: Option<OverrideState>, programmed: Option<bool>) -> Result<(), Fi
     }
 }
 
-/// Whether every ready router has read the leaf that holds the override; `None` where it has no place in a plan.
+/// Whether every ready router has read the leaf that holds the override, now or once since this generation; `None` where
+/// it has no place in a plan.
 fn programmed(
     world: &World,
     number: &Key,
@@ -229,7 +229,12 @@ fn programmed(
         return None;
     }
     claim::held_by(world, number)?;
-    let shard = world.plan().shard_of(number).cloned()?;
+    let shown = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if is_true_at(shown, types::PROGRAMMED, object.generation()) {
+        return Some(true);
+    }
+    // A starting operator may meet the override before its number.
+    let Some(shard) = world.plan().shard_of(number).cloned() else { return Some(false) };
     let plan = world.plan();
     let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
     let current = !world.dirty_shards.contains(&shard);

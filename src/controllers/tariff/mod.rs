@@ -1,7 +1,7 @@
 //! Tariffs: price books checked, named by digest, and written beside the plans that refer to them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -9,6 +9,7 @@ use kube::runtime::controller::Action;
 
 use super::counted;
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::plan::shard::{PlannedNumber, labels};
@@ -30,21 +31,50 @@ pub struct Book {
     pub document: PriceBookDocument,
 }
 
-/// The tariff's price book, or the sentence that says what is wrong with it.
-pub fn price_book(tariff: &Tariff) -> Result<Book, String> {
-    let value = serde_json::to_value(&tariff.spec).map_err(|error| error.to_string())?;
-    let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    PriceBook::new(&document).map_err(|error| error.to_string())?;
+/// The tariff's price book, or what keeps this version from charging by it.
+pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
+    let invalid = |error: &dyn std::fmt::Display| Finding::new(reason::INVALID, error.to_string());
+    let value = serde_json::to_value(&tariff.spec).map_err(|error| invalid(&error))?;
+    let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| invalid(&error))?;
+    PriceBook::new(&document).map_err(|error| invalid(&error))?;
+    let unsupported = book::not_yet_supported(&document);
+    if !unsupported.is_empty() {
+        return refuse(
+            reason::NOT_YET_SUPPORTED,
+            format!("not served by this version: remove {}", unsupported.join(", ")),
+        );
+    }
     Ok(Book { digest: document.digest(), document })
+}
+
+/// Price books by tariff, made once per generation: thousands of numbers share one.
+#[derive(Debug, Default)]
+pub struct Books(Mutex<HashMap<String, KnownBook>>);
+
+/// A tariff's uid and generation, and what came of them.
+type KnownBook = (String, i64, Result<Arc<Book>, Finding>);
+
+impl Facts {
+    /// See [`price_book`].
+    pub fn price_book(&self, tariff: &Tariff) -> Result<Arc<Book>, Finding> {
+        let (name, uid, generation) = (tariff.name_any(), tariff.uid_text(), tariff.generation());
+        let mut books = self.books.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known_uid, known_generation, book)) = books.get(&name)
+            && known_uid == uid
+            && *known_generation == generation
+        {
+            return book.clone();
+        }
+        let book = price_book(tariff).map(Arc::new);
+        books.insert(name, (uid.to_owned(), generation, book.clone()));
+        book
+    }
 }
 
 /// Brings a tariff's status up to date.
 pub async fn reconcile(tariff: Arc<Tariff>, world: Arc<World>) -> Result<Action, Error> {
-    let book = price_book(&tariff);
-    let accepted = match &book {
-        Ok(_) => Ok(()),
-        Err(sentence) => refuse(reason::INVALID, sentence.clone()),
-    };
+    let book = world.price_book(&tariff);
+    let accepted = book.as_ref().map(drop).map_err(Clone::clone);
     let fully = match &book {
         Ok(book) => not_yet_charged(&book.document),
         Err(_) => Ok(()),
@@ -127,10 +157,10 @@ pub async fn ensure_price_books<'a>(
     Ok(())
 }
 
-fn current_book(world: &World, tariff: &str, digest: &str) -> Option<Book> {
+fn current_book(world: &World, tariff: &str, digest: &str) -> Option<Arc<Book>> {
     use super::world::Find as _;
     let tariff = world.stores.tariffs.find_name(tariff)?;
-    price_book(&tariff).ok().filter(|book| book.digest.to_string() == digest)
+    world.price_book(&tariff).ok().filter(|book| book.digest.to_string() == digest)
 }
 
 fn prices_part(namespace: &str, name: String, tariff: &str, book: &Book) -> Result<PlanPart, serde_json::Error> {

@@ -68,18 +68,17 @@ pub fn of_namespace(facts: &Facts, namespace: &str) -> Membership {
 }
 
 fn claiming_tenant(facts: &Facts, namespace: &str) -> Option<String> {
-    let numbers = facts.references().namespaces.of(&namespace.to_owned());
-    numbers
-        .iter()
-        .filter_map(|number| super::claim::held_by(facts, number))
-        .min_by(|one, other| one.spec.claimed_at.cmp(&other.spec.claimed_at))
-        .map(|claim| claim.spec.tenant.clone())
+    facts.references().claiming_tenant(namespace).map(str::to_owned)
 }
 
 /// The verdict that covers the tenant's papers as they stand.
 pub fn verification(facts: &Facts, tenant: &Tenant) -> Verification {
     if facts.settings.trust == Trust::Assumed {
         return Verification::Verified { until: None };
+    }
+    // Nothing was shown to a reviewer where there are no papers.
+    if tenant.spec.papers.is_none() {
+        return Verification::Pending;
     }
     let digest = reviewed_digest(tenant).to_string();
     let names = facts.references().approvals.of(&tenant.name_any());
@@ -188,7 +187,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
 }
 
 /// A timer no longer than this, so that a clock set meanwhile is noticed.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const LONGEST: std::time::Duration = std::time::Duration::from_hours(24);
 
 fn told(verification: &Verification) -> ToldVerification {
     let (state, until, reason) = match verification {

@@ -12,14 +12,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::counters::RouterCounters;
-use super::guard::{Guard, Token};
+use super::guard::Guard;
 use super::http::{PlanApi, RouteApi, plan_api, route_api};
 use super::sip::redirect::DecisionParameter;
 use super::udp::{ListenerState, SipListeners, SipOptions};
-use crate::runtime::clock::Clock;
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Head, Listener, Part, Protocol, Strategy};
 use crate::domain::routing::worlds;
+use crate::runtime::clock::Clock;
+use crate::workers::access::Token;
 use crate::workers::plan::{Family, PlanStore, Verdict};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -212,7 +213,13 @@ async fn a_port_that_is_taken_is_told() {
 
 async fn http(store: &Arc<PlanStore>, counters: &Arc<RouterCounters>) -> (SocketAddr, JoinHandle<()>) {
     let guard = |token| Arc::new(ArcSwap::from_pointee(Guard { token: Token::new(token), peers: vec![] }));
-    let route = RouteApi::new(Arc::clone(store), Arc::clone(counters), guard("switch"), Some("telephony/east".into()), Clock::SYSTEM);
+    let route = RouteApi::new(
+        Arc::clone(store),
+        Arc::clone(counters),
+        guard("switch"),
+        Some("telephony/east".into()),
+        Clock::SYSTEM,
+    );
     let plan = PlanApi { store: Arc::clone(store), guard: guard("operator"), family: Family::Routing };
     let app = route_api(Arc::new(route)).merge(plan_api(Arc::new(plan)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

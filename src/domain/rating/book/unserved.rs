@@ -16,6 +16,11 @@ pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
                 found.push(format!("voice.rates[{at}].minimumCharge"));
             }
         }
+        for (at, package) in version.packages.iter().enumerate() {
+            if package.roll_over == Some(RollOver::NextMonth) {
+                found.push(format!("packages[{at}].rollOver"));
+            }
+        }
         if version.messages.is_some() {
             found.push("messages".to_owned());
         }
@@ -36,11 +41,6 @@ pub fn not_yet_supported(book: &PriceBookDocument) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for (at, rate) in version.voice.rates.iter().enumerate() {
             found.extend(conditions(rate).into_iter().map(|member| format!("voice.rates[{at}].{member}")));
-        }
-        for (at, package) in version.packages.iter().enumerate() {
-            if package.roll_over == Some(RollOver::NextMonth) {
-                found.push(format!("packages[{at}].rollOver"));
-            }
         }
         found
     })

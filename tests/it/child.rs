@@ -1,0 +1,118 @@
+//! `fourhundred` as a child process, and what asks it: its probes, SIP, HTTP.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use fourhundred::runtime::client;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::UdpSocket;
+use tokio::process::Child;
+
+use crate::harness::eventually;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_fourhundred");
+
+/// A server that keeps its files under one folder. Killed when dropped.
+pub struct Program {
+    child: Child,
+    data: PathBuf,
+}
+
+impl Program {
+    /// Starts `fourhundred ARGUMENTS… --data DATA --http 127.0.0.1:0`; its log is `DATA.log`.
+    pub fn start(data: &Path, arguments: &[&str]) -> Self {
+        // The address of an earlier run would be asked in place of the new one's.
+        let _ = std::fs::remove_file(data.join("http.addr"));
+        let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
+        let child = tokio::process::Command::new(BINARY)
+            .args(arguments)
+            .args(["--http", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .env_remove("KUBECONFIG")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { child, data: data.to_owned() }
+    }
+
+    /// Asks the probes' server.
+    pub async fn probe(&self, path: &str) -> Result<String, String> {
+        let address = std::fs::read_to_string(self.data.join("http.addr")).map_err(|error| error.to_string())?;
+        let answer = client::send(&address, "GET", path, "", "", b"").await.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&answer.1).into_owned();
+        if answer.0 == 200 { Ok(text) } else { Err(format!("{} {text}", answer.0)) }
+    }
+
+    pub async fn ready(&self) {
+        eventually(Duration::from_secs(20), "the program is ready", async || self.probe("/readyz").await).await;
+    }
+
+    /// SIGTERM, and the end that a server owes.
+    pub async fn stop(mut self) {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        let status = tokio::time::timeout(Duration::from_secs(15), self.child.wait()).await.expect("it ends").unwrap();
+        assert!(status.success(), "{status}: see {}", self.data.with_extension("log").display());
+    }
+}
+
+/// Runs a command that ends by itself.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).env_remove("KUBECONFIG").output().unwrap()
+}
+
+/// The final answer to an INVITE: its code, and the user parts of its contacts in order.
+pub async fn invite(router: SocketAddr, number: &str, caller: &str) -> Result<(u16, Vec<String>), String> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let local = socket.local_addr().map_err(|error| error.to_string())?;
+    let request = format!(
+        "INVITE sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKit;rport\r\n\
+         From: <sip:{caller}@{local}>;tag=it\r\nTo: <sip:{number}@{router}>\r\nCall-ID: it-{}\r\nCSeq: 1 INVITE\r\n\
+         Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        local.port()
+    );
+    let mut buffer = vec![0; 8192];
+    for _ in 0..4 {
+        socket.send_to(request.as_bytes(), router).await.map_err(|error| error.to_string())?;
+        let Ok(received) = tokio::time::timeout(Duration::from_millis(500), socket.recv(&mut buffer)).await else {
+            continue;
+        };
+        let length = received.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(format!("no answer: {text}"))?;
+        let contacts = text.lines().filter_map(|line| line.strip_prefix("Contact: <sip:")?.split('@').next());
+        return Ok((code, contacts.map(str::to_owned).collect()));
+    }
+    Err("no answer".to_owned())
+}
+
+/// Copies the examples to `folder`, with an Approval of the tenant's papers as they stand.
+pub fn examples(folder: &Path) {
+    use fourhundred::api::{Tenant, crds};
+    use fourhundred::controllers::tenant::reviewed_digest;
+    use fourhundred::folder::{Folder, Schemas};
+
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for part in ["platform", "acme"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+        for entry in std::fs::read_dir(source.join(part)).unwrap().flatten() {
+            std::fs::copy(entry.path(), folder.join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    let schemas = Schemas::from_crds(&crds::all()).unwrap();
+    let tenant = Folder::read(&folder.join("platform"), &schemas).unwrap().objects.of_kind::<Tenant>().unwrap().remove(0);
+    let placeholder = format!("sha256:{}", "0".repeat(64));
+    edit(&folder.join("platform/tenant.yaml"), &placeholder, &reviewed_digest(&tenant).to_string());
+}
+
+/// Replaces text in a file, in one step as editors do. Text that is not there is left alone.
+pub fn edit(file: &Path, before: &str, after: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let draft = file.with_extension("draft");
+    std::fs::write(&draft, text.replace(before, after)).unwrap();
+    std::fs::rename(draft, file).unwrap();
+}
