@@ -189,7 +189,7 @@ mod tests {
         let chosen = examples().numbers().keys().last().unwrap().to_string();
         let mut lines = vec![RECORD.replace("4001000868", &chosen).replace("a84b", "other")];
         lines.extend([RECORD.to_owned(), RECORD.to_owned(), "{}".to_owned()]);
-        let report = rating::rate(&examples(), lines.iter().map(|line| line.as_bytes()));
+        let report = rating::rate(&examples(), lines.iter().map(String::as_bytes));
         golden(&root().join("src/commands/golden/rate.txt"), &text(&report, true));
     }
 }

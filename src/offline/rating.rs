@@ -291,6 +291,8 @@ impl Desk<'_> {
 
 #[cfg(test)]
 mod tests {
+    use LineOutcome::{Conflict, Duplicate, Rated, Refused, Unrated};
+
     use super::*;
     use crate::offline::tests::examples;
 
@@ -313,9 +315,9 @@ mod tests {
             "{}".to_owned(),
             record("c", "01088880001", 60).replace("4001000868", "4001000869"),
         ];
-        let report = rate(&offline, texts.iter().map(|text| text.as_bytes()));
+        let report = rate(&offline, texts.iter().map(String::as_bytes));
         let outcomes: Vec<LineOutcome> = report.lines.iter().map(|line| line.outcome).collect();
-        use LineOutcome::{Conflict, Duplicate, Rated, Refused, Unrated};
+
         assert_eq!(outcomes, [Rated, Rated, Duplicate, Conflict, Refused, Unrated]);
         let amounts: Vec<Option<String>> =
             report.lines.iter().map(|line| line.charge.as_ref().map(|charge| charge.amount.to_string())).collect();
