@@ -47,7 +47,7 @@ pub struct ApprovalSpec {
 /// What was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = rule("(self.kind == 'SmsSignature') == has(self.namespace)", "give a namespace for an SmsSignature and none for a Tenant"))]
+#[schemars(transform = rule("(self.kind == 'SmsSignature') == has(self.__namespace__)", "give a namespace for an SmsSignature and none for a Tenant"))]
 pub struct ApprovalSubject {
     /// Kind of the object.
     pub kind: SubjectKind,

@@ -184,8 +184,8 @@ fn files(root: &Path) -> Result<Vec<PathBuf>, GetError> {
 }
 
 fn read(path: &Path) -> Result<Value, GetError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| GetError::Unreadable { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| GetError::Unreadable { path: path.to_owned(), source })?;
     serde_saphyr::from_str(&text).map_err(|_| GetError::NoObject(path.to_owned()))
 }
 

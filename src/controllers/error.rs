@@ -36,7 +36,7 @@ impl ErrorClass {
         let (first, most) = match self {
             Self::Conflict => (Duration::from_millis(10), Duration::from_secs(5)),
             Self::Transient | Self::Dependency => (Duration::from_millis(200), Duration::from_secs(30)),
-            Self::Invalid | Self::Forbidden => (Duration::from_secs(2), Duration::from_secs(300)),
+            Self::Invalid | Self::Forbidden => (Duration::from_secs(2), Duration::from_mins(5)),
         };
         let grown = first.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16)).min(most);
         grown.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))

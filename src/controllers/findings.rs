@@ -34,6 +34,15 @@ pub fn join(sentences: &[String]) -> String {
     }
 }
 
+/// Names as people list them: `a`, `a and b`, `a, b and c`.
+pub fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// The conditions of one object as they will be written: those set here, the rest dropped.
 #[derive(Debug)]
 pub struct ConditionSet<'a> {

@@ -19,7 +19,7 @@ use super::world::World;
 use crate::domain::digest::Digest;
 
 /// The same bytes are not sent again within this time unless somebody else overwrote them.
-const REPEAT_AFTER: Duration = Duration::from_secs(600);
+const REPEAT_AFTER: Duration = Duration::from_mins(10);
 
 type Place = (&'static str, Key, Manager);
 

@@ -175,7 +175,7 @@ impl Feed {
                     match event {
                         None => return,
                         Some(Err(error)) => {
-                            tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew")
+                            tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew");
                         }
                         Some(Ok(event)) => see_part(&world, &scope, event),
                     }

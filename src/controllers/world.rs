@@ -204,7 +204,9 @@ impl World {
     /// The workers of a gateway say something (new); returns whether it differs.
     pub fn told_by_gateway(&self, gateway: &Key, word: GatewayWord) -> bool {
         let mut words = self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner);
-        words.insert(gateway.clone(), word.clone()).as_ref() != Some(&word)
+        let differs = words.get(gateway) != Some(&word);
+        words.insert(gateway.clone(), word);
+        differs
     }
 
     /// The plan parts of `scope` (a namespace, or empty for all) are being listed.

@@ -62,7 +62,7 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         for program in programs {
             std::fs::write(folder.join(program), "").unwrap();
-            std::fs::set_permissions(folder.join(program), PermissionsExt::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(folder.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
         }
     }
 

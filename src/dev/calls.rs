@@ -140,7 +140,9 @@ async fn by_sipp(router: SocketAddr, wishes: &[Wish], folder: &Path, run: u64) -
     let log = folder.join("sipp.log");
     let _ = std::fs::remove_file(&log);
     std::fs::write(folder.join("calls.xml"), scenario()).ok()?;
-    let lines = wishes.iter().fold("SEQUENTIAL\n".to_owned(), |text, wish| text + &format!("{};{};\n", wish.number, wish.caller));
+    let lines = wishes
+        .iter()
+        .fold("SEQUENTIAL\n".to_owned(), |text, wish| text + &format!("{};{};\n", wish.number, wish.caller));
     std::fs::write(folder.join("calls.csv"), lines).ok()?;
     let started_at = Timestamp::now();
     let mut sipp = Command::new("sipp");

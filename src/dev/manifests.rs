@@ -59,11 +59,7 @@ pub(super) struct Applied {
 }
 
 /// Applies the folders: namespaces, Secrets, then everything else. All mistakes are told before anything is applied.
-pub(super) async fn apply_folders(
-    client: &Client,
-    paths: &[PathBuf],
-    vouching: Vouching,
-) -> Result<Applied, DevError> {
+pub(super) async fn apply_folders(client: &Client, paths: &[PathBuf], vouching: Vouching) -> Result<Applied, DevError> {
     let schemas = Schemas::from_crds(&crds::all())?;
     let (mut folders, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
@@ -169,8 +165,8 @@ where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
     let parameters = PatchParams::apply(MANAGER).force();
-    api.patch(name, &parameters, &Patch::Apply(object)).await.map(drop).map_err(|source| DevError::Apply {
-        what: name.to_owned(),
-        source: Box::new(source),
-    })
+    api.patch(name, &parameters, &Patch::Apply(object))
+        .await
+        .map(drop)
+        .map_err(|source| DevError::Apply { what: name.to_owned(), source: Box::new(source) })
 }

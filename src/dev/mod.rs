@@ -196,7 +196,8 @@ async fn demonstrate(
     let traffic = records::traffic(&client, &numbers, workspace.path(), run).await?;
     say("waiting for usage to reach status");
     records::usage_shown(&client, &traffic).await?;
-    let shown = Shown { ground_kubeconfig: &ground.kubeconfig, context: ground.context.as_deref(), kubectl: &ground.kubectl };
+    let shown =
+        Shown { ground_kubeconfig: &ground.kubeconfig, context: ground.context.as_deref(), kubectl: &ground.kubectl };
     shown.tables().await?;
     shown.decision(&traffic).await?;
     shown.charge(&client, &traffic).await?;

@@ -92,9 +92,10 @@ async fn look(client: &Client) -> Result<(Vec<ReadyNumber>, usize), DevError> {
         let number = status.number.clone()?;
         let reference = &object.spec.gateway_ref;
         let namespace = reference.namespace.clone().or_else(|| object.namespace());
-        let gateway = gateways.items.iter().find(|gateway| {
-            gateway.name_any() == reference.name && gateway.namespace() == namespace
-        })?;
+        let gateway = gateways
+            .items
+            .iter()
+            .find(|gateway| gateway.name_any() == reference.name && gateway.namespace() == namespace)?;
         let ready = ReadyNumber { gateway: gateway.clone(), number, object };
         ready.address(Protocol::Udp).map(|_| ready)
     });
@@ -190,15 +191,9 @@ async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> 
         return Ok(());
     };
     let body = records.iter().fold(String::new(), |text, record| format!("{text}{record}\n"));
-    let (status, answer) = client::send(
-        &address.to_string(),
-        "POST",
-        "/v1/call-records",
-        &token,
-        "application/x-ndjson",
-        body.as_bytes(),
-    )
-    .await?;
+    let (status, answer) =
+        client::send(&address.to_string(), "POST", "/v1/call-records", &token, "application/x-ndjson", body.as_bytes())
+            .await?;
     let answer = String::from_utf8_lossy(&answer).trim().to_owned();
     if status != 200 {
         return Err(DevError::RecordsRefused(status, answer));
@@ -208,7 +203,8 @@ async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> 
 }
 
 async fn token(client: &Client, gateway: &CallGateway) -> Result<Option<String>, DevError> {
-    let Some(reference) = gateway.spec.call_records.as_ref().and_then(|records| records.token_secret_ref.as_ref()) else {
+    let Some(reference) = gateway.spec.call_records.as_ref().and_then(|records| records.token_secret_ref.as_ref())
+    else {
         return Ok(None);
     };
     let api: Api<Secret> = Api::namespaced(client.clone(), &gateway.namespace().unwrap_or_default());

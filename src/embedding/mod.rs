@@ -157,7 +157,7 @@ impl Embedding {
             epoch: format!("{:016x}", embedding.seed),
         };
         let house = House::open(options).map_err(|source| StartError::Data { path: opening.data.clone(), source })?;
-        house.biller_counters.register(&mut embedding.registry);
+        house.register(&mut embedding.registry);
         embedding.house = Some(house);
         Ok(embedding)
     }

@@ -1,5 +1,7 @@
 //! A small HTTP client for the crate's own APIs: JSON over one connection per question, bounded.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -42,12 +44,12 @@ pub async fn send(
     let mut stream = TcpStream::connect(address).await.map_err(failed)?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     if !token.is_empty() {
-        head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        let _ = write!(head, "Authorization: Bearer {token}\r\n");
     }
     if !content_type.is_empty() {
-        head.push_str(&format!("Content-Type: {content_type}\r\n"));
+        let _ = write!(head, "Content-Type: {content_type}\r\n");
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    let _ = write!(head, "Content-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.map_err(failed)?;
     stream.write_all(body).await.map_err(failed)?;
     let mut answer = Vec::new();

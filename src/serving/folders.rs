@@ -138,7 +138,10 @@ impl Reader {
             tracing::error!("{problem}");
         }
         let count = problems.len();
-        tracing::error!(problems = count, "the folder has mistakes: nothing of it is taken over, the last good state goes on");
+        tracing::error!(
+            problems = count,
+            "the folder has mistakes: nothing of it is taken over, the last good state goes on"
+        );
         let first = problems.first().map_or("", String::as_str);
         if !self.readiness.open().is_empty() {
             self.readiness.wait_for("folder", format!("{count} mistakes, the first: {first}"));

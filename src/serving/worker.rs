@@ -51,8 +51,7 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
         route: read(&worker.route_token_file)?,
         operator: read(&worker.token_file)?,
     };
-    let opening =
-        Opening { roles: worker.roles, ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at) };
+    let opening = Opening { roles: worker.roles, ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at) };
     let Embedding { house, registry, .. } = Embedding::with_workers(&opening)?;
     let Some(house) = house else { return Ok(()) };
     house.set_secrets(&worker.gateway.to_string(), secrets);

@@ -4,6 +4,7 @@
 //! parts, on disk too, so that a worker goes on without the API server, also after a restart; `feed` brings them from
 //! ConfigMaps; `house` is a router and a biller in one process.
 
+pub mod access;
 pub mod biller;
 pub mod feed;
 pub mod house;

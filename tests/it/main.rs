@@ -15,12 +15,38 @@
 #[macro_use]
 mod harness;
 
+mod apply;
+mod bench;
+mod cases;
 mod child;
 mod control_plane;
+mod crashes;
+mod crds;
+mod edits;
 mod interruption;
+mod model;
+mod outages;
+mod rig;
 mod serve;
+mod sip_load;
 mod worker;
 
 fn main() -> std::process::ExitCode {
-    harness::run([control_plane::trials(), interruption::trials(), serve::trials(), worker::trials()])
+    // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
+    if std::env::args().any(|argument| argument == "--bench") {
+        return harness::run([bench::trials()]);
+    }
+    harness::run([
+        apply::trials(),
+        control_plane::trials(),
+        crds::trials(),
+        interruption::trials(),
+        edits::trials(),
+        outages::trials(),
+        crashes::trials(),
+        sip_load::trials(),
+        model::trials(),
+        serve::trials(),
+        worker::trials(),
+    ])
 }

@@ -43,14 +43,22 @@ mod tests {
 
     #[test]
     fn every_printer_column_has_a_path_of_a_known_form() {
-        let conditions = json!(["Ready", "Accepted", "Programmed", "FullyEnforced", "LedgerAvailable", "Complete"]
-            .map(|name| json!({"type": name, "status": "True", "reason": "R"})));
+        let conditions = json!(
+            ["Ready", "Accepted", "Programmed", "FullyEnforced", "LedgerAvailable", "Complete"]
+                .map(|name| json!({"type": name, "status": "True", "reason": "R"}))
+        );
         for crd in crds::all() {
-            for column in crd.spec.versions.iter().flat_map(|version| version.additional_printer_columns.iter().flatten()) {
+            for column in
+                crd.spec.versions.iter().flat_map(|version| version.additional_printer_columns.iter().flatten())
+            {
                 let object = if column.json_path.contains('[') {
                     json!({"status": {"conditions": conditions}})
                 } else {
-                    column.json_path.rsplit('.').filter(|name| !name.is_empty()).fold(json!("x"), |value, name| json!({name: value}))
+                    column
+                        .json_path
+                        .rsplit('.')
+                        .filter(|name| !name.is_empty())
+                        .fold(json!("x"), |value, name| json!({name: value}))
                 };
                 assert!(find(&column.json_path, &object).is_some(), "{}", column.json_path);
             }

@@ -56,7 +56,7 @@ pub async fn hold(
     };
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
-        ClaimCreation::Created(created) => Ok(Held::Yes(Box::new(created))),
+        ClaimCreation::Created(created) => Ok(Held::Yes(created)),
         ClaimCreation::Exists => match world.sink.read_claim(&number.to_string()).await? {
             Some(live) => settle(world, holder, tenant, live).await,
             None => Ok(Held::No(taken(number))),

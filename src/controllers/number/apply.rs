@@ -18,6 +18,7 @@ use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
 use crate::controllers::tenant::Membership;
 use crate::controllers::world::World;
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::document::NumberEntry;
 
 /// What was done: status can only be made of this.
 #[derive(Debug)]
@@ -96,8 +97,7 @@ fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &Nu
         Standing::Serve(validated) => {
             let asked = claim.number();
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
-            let mut entry = validated.entry.clone();
-            entry.number = asked.to_owned();
+            let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
             let binding = refs
                 .price_book

@@ -6,6 +6,7 @@ use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, N
 use crate::controllers::findings::Finding;
 use crate::controllers::gateway::admission::{self, Admission};
 use crate::controllers::key::Key;
+use crate::controllers::references::ClaimCount;
 use crate::controllers::tariff::Book;
 use crate::controllers::tenant::{self, Membership, Verification};
 use crate::controllers::world::{Find as _, World};
@@ -31,7 +32,7 @@ pub struct Refs {
     /// The claim whose holder is this object; the oldest where there are two.
     pub own_claim: Option<Arc<NumberClaim>>,
     /// Numbers that the tenant holds and lets cool.
-    pub tenant_claims: crate::controllers::references::ClaimCount,
+    pub tenant_claims: ClaimCount,
 }
 
 /// Reads them.
@@ -64,7 +65,7 @@ pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
         Membership::Of(tenant) => {
             world.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
         }
-        _ => Default::default(),
+        _ => ClaimCount::default(),
     };
     let tariff = stores.tariffs.find_name(&spec.tariff_ref.name);
     Refs {

@@ -14,11 +14,11 @@ use super::shard::{self, Leaf, ShardContent, ShardKey, labels};
 use crate::controllers::error::Error;
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
-use crate::controllers::world::{PartSeen, World};
+use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
 
 /// How long an emptied leaf is kept for routers that do not answer.
-pub const WITHDRAWAL: Duration = Duration::from_secs(60);
+pub const WITHDRAWAL: Duration = Duration::from_mins(1);
 /// Shards written at the same time.
 const AT_ONCE: usize = 16;
 
@@ -177,6 +177,9 @@ async fn drop_leaf(world: &World, shard: &ShardKey, name: &str) -> Result<(), Er
     world.sink.delete_part(&shard.gateway.namespace, &part).await?;
     world.parts().remove(&(shard.gateway.namespace.clone(), part));
     world.plan().note_deleted(shard, name);
+    if world.stores.gateways.find_key(&shard.gateway).is_none() {
+        world.mark_shards([gateway::head::shard(&shard.gateway)]);
+    }
     Ok(())
 }
 

@@ -103,7 +103,7 @@ impl ClusterSink {
 
     pub(super) async fn create_claim(&self, claim: &NumberClaim) -> Result<ClaimCreation, Error> {
         match self.claims().create(&PostParams::default(), claim).await {
-            Ok(created) => Ok(ClaimCreation::Created(created)),
+            Ok(created) => Ok(ClaimCreation::Created(Box::new(created))),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(ClaimCreation::Exists),
             Err(source) => Err(Error::kube("create claim", claim.name_any(), source)),
         }

@@ -1,5 +1,8 @@
 //! A data directory as sink: statuses and claims as files, plan parts straight to the workers of the same process.
 
+// The other sink waits for the network; this one has nothing to wait for and keeps its shape.
+#![allow(clippy::unused_async)]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,8 +12,8 @@ use serde_json::Value;
 
 use super::{ClaimCreation, Notice, PlanPart, Presence, StatusWrite};
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride, RoutingSchedule, Tariff,
-    Tenant,
+    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    RoutingSchedule, Tariff, Tenant,
 };
 use crate::controllers::directory::{DirectoryError, Feeds};
 use crate::controllers::error::{Error, ErrorClass};
@@ -111,8 +114,9 @@ impl DirectorySink {
         let mut claim = claim.clone();
         claim.metadata.uid = Some(format!("claim-{}", claim.name_any()));
         claim.metadata.generation = Some(1);
-        let created = self.feeds.claims.put(claim, self.clock.now()).map_err(|error| failed("create claim", "", error))?;
-        Ok(ClaimCreation::Created(created))
+        let created =
+            self.feeds.claims.put(claim, self.clock.now()).map_err(|error| failed("create claim", "", error))?;
+        Ok(ClaimCreation::Created(Box::new(created)))
     }
 
     pub(super) async fn read_claim(&self, number: &str) -> Result<Option<NumberClaim>, Error> {
@@ -120,7 +124,10 @@ impl DirectorySink {
     }
 
     pub(super) async fn replace_claim(&self, claim: &NumberClaim) -> Result<NumberClaim, Error> {
-        self.feeds.claims.put(claim.clone(), self.clock.now()).map_err(|error| failed("replace claim", &claim.name_any(), error))
+        self.feeds
+            .claims
+            .put(claim.clone(), self.clock.now())
+            .map_err(|error| failed("replace claim", &claim.name_any(), error))
     }
 
     pub(super) async fn delete_claim(&self, claim: &NumberClaim) -> Result<(), Error> {

@@ -81,7 +81,7 @@ pub struct PlanPart {
 /// How a claim's creation ended.
 #[derive(Debug)]
 pub enum ClaimCreation {
-    Created(NumberClaim),
+    Created(Box<NumberClaim>),
     /// The name is taken; read it live to learn by whom.
     Exists,
 }

@@ -48,7 +48,10 @@ pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
 
 /// Price books by tariff, made once per generation: thousands of numbers share one.
 #[derive(Debug, Default)]
-pub struct Books(Mutex<HashMap<String, (String, i64, Result<Arc<Book>, Finding>)>>);
+pub struct Books(Mutex<HashMap<String, KnownBook>>);
+
+/// A tariff's uid and generation, and what came of them.
+type KnownBook = (String, i64, Result<Arc<Book>, Finding>);
 
 impl World {
     /// See [`price_book`].

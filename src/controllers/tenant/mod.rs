@@ -186,7 +186,7 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
 }
 
 /// A timer no longer than this, so that a clock set meanwhile is noticed.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+const LONGEST: std::time::Duration = std::time::Duration::from_hours(24);
 
 fn told(verification: &Verification) -> ToldVerification {
     let (state, until, reason) = match verification {

@@ -75,7 +75,7 @@ async fn follow(world: Arc<World>, ledger: Arc<dyn Ledger>, totals: Arc<Mutex<To
         tokio::select! {
             () = stop.cancelled() => return,
             changed = changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+            () = tokio::time::sleep(Duration::from_mins(1)) => {}
         }
     }
 }

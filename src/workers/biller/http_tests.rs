@@ -8,11 +8,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::{Biller, BillingPart, Counters, Intake, IntakeSettings, Token, UsageFeed};
+use super::{Biller, BillingPart, Counters, Intake, IntakeSettings, UsageFeed};
 use crate::ledger::sqlite::tests::bench::{LegOf, NUMBER, at, binding, now, part, prices};
 use crate::ledger::sqlite::{Options, SqliteLedger};
 use crate::ledger::{Ledger, Usage};
 use crate::runtime::clock::Clock;
+use crate::workers::access::Token;
 
 struct Served {
     address: std::net::SocketAddr,

@@ -20,12 +20,12 @@ use axum::routing::post;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::access::Token;
 use super::counters::Counters;
 use super::lines::{self, Form, Read, Refusal};
 use crate::domain::routing::document::RecordSource;
 use crate::ledger::{Booking, ErrorClass, Ledger, LedgerError};
 use crate::runtime::clock::Clock;
+use crate::workers::access::Token;
 
 /// Largest body of one request.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;

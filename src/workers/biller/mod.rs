@@ -5,14 +5,12 @@
 //! plan and lets monthly fees fall due. Rating is the domain's, durability the ledger's; nothing here knows a custom
 //! resource.
 
-pub mod access;
 pub mod counters;
 pub mod follow;
 pub mod intake;
 mod lines;
 pub mod usage_feed;
 
-pub use access::Token;
 pub use counters::Counters;
 pub use follow::{Biller, BillingPart};
 pub use intake::{Intake, IntakeSettings};

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::access::Token;
 use super::counters::Counters;
 use crate::domain::calendar::Month;
 use crate::ledger::{Cursor, Ledger, LedgerError, Usage};
+use crate::workers::access::Token;
 
 /// Longest wait for a change, in seconds.
 const LONGEST_WAIT: u64 = 60;

@@ -2,6 +2,7 @@
 //! `biller`. It starts from the disk copy of the plan, before anybody has a client; parts then come by [`House::take`].
 
 mod http;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -104,6 +106,12 @@ impl House {
             to_biller: Mutex::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
+    }
+
+    /// Puts every counter of this process's workers where metrics are read.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        self.biller_counters.register(registry);
+        registry.register_collector(Box::new(metrics::HouseCollector::new(self.clone())));
     }
 
     /// The listeners as they are, all gateways together.
@@ -244,9 +252,9 @@ impl House {
     }
 
     /// The token by which the operator reads the usage feed.
-    fn operator_token(&self, gateway: &str) -> Option<super::biller::Token> {
+    fn operator_token(&self, gateway: &str) -> Option<super::access::Token> {
         let secrets = lock(&self.secrets);
-        secrets.get(gateway)?.operator.as_deref().and_then(super::biller::Token::new)
+        secrets.get(gateway)?.operator.as_deref().and_then(super::access::Token::new)
     }
 
     /// Heads and secrets as guards. A guard with neither token nor peers admits nobody.
@@ -256,13 +264,13 @@ impl House {
             let gate = self.gate(&head.gateway);
             let secrets = lock(&self.secrets).get(&head.gateway).cloned().unwrap_or_default();
             let web = head.listeners.iter().find(|l| l.protocol == crate::domain::routing::document::Protocol::Http);
-            let token = |text: &Option<String>| text.as_deref().and_then(super::router::guard::Token::new);
+            let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
             gate.route.store(Arc::new(Guard {
                 token: token(&secrets.route),
                 peers: web.map(|listener| listener.peers.clone()).unwrap_or_default(),
             }));
             gate.operator.store(Arc::new(Guard { token: token(&secrets.operator), peers: Vec::new() }));
-            let intake = secrets.intake.as_deref().and_then(super::biller::Token::new);
+            let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
             gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
         }
     }

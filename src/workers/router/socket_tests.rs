@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::counters::RouterCounters;
-use super::guard::{Guard, Token};
+use super::guard::Guard;
 use super::http::{PlanApi, RouteApi, plan_api, route_api};
 use super::sip::redirect::DecisionParameter;
 use super::udp::{ListenerState, SipListeners, SipOptions};
@@ -20,6 +20,7 @@ use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Head, Listener, Part, Protocol, Strategy};
 use crate::domain::routing::worlds;
 use crate::runtime::clock::Clock;
+use crate::workers::access::Token;
 use crate::workers::plan::{Family, PlanStore, Verdict};
 
 const PATIENCE: Duration = Duration::from_secs(5);

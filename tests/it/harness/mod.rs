@@ -1,7 +1,9 @@
 //! What the suites share: the run itself, a control plane, kubectl, waiting, and counting requests.
 
 mod cluster;
+pub mod golden;
 mod kubectl;
+pub mod manifests;
 mod requests;
 mod waiting;
 pub mod workspace;
@@ -49,6 +51,14 @@ pub fn trial<F: Future<Output = ()> + 'static>(path: &'static str, test: fn() ->
         RUNTIME
             .block_on(async { tokio::time::timeout(TEST_LIMIT, test()).await })
             .map_err(|_| format!("not done after {} s", TEST_LIMIT.as_secs()).into())
+    })
+}
+
+/// A measurement or a long run, listed under `--bench` only: it takes its time and prints what it finds.
+pub fn bench<F: Future<Output = ()> + 'static>(name: &'static str, run: fn() -> F) -> Trial {
+    Trial::bench(name, move |_| {
+        RUNTIME.block_on(run());
+        Ok(None)
     })
 }
 

@@ -1,0 +1,307 @@
+//! The checks of a number, in three tables: who may be here, what the owner wrote, what it names. Each is a small pure
+//! function; the first that refuses gives the sentence.
+
+use super::dereference::Refs;
+use crate::api::FourHundredNumber;
+use crate::api::function::Function;
+use crate::api::reasons as reason;
+use crate::controllers::findings::{Finding, refuse};
+use crate::controllers::gateway::admission::Admission;
+use crate::controllers::tenant::{Membership, Verification};
+
+/// A check: nothing, or what is wrong.
+pub(super) type Check = fn(&FourHundredNumber, &Refs) -> Result<(), Finding>;
+
+/// Who may be here at all, in the order of the sentence a reader should see first.
+pub(super) const ADMISSION: &[Check] =
+    &[namespace_belongs_to_a_tenant, gateway_admits_the_namespace, tenant_is_verified];
+/// What the owner wrote.
+pub(super) const SPEC: &[Check] = &[
+    number_stays_the_same,
+    number_is_in_a_pool,
+    tariff_is_allowed,
+    functions_are_in_the_catalogue,
+    functions_used_are_subscribed,
+    destinations_are_within_the_quota,
+    numbers_are_within_the_quota,
+];
+/// What it names.
+pub(super) const REFERENCES: &[Check] = &[
+    gateway_is_there,
+    tariff_is_there,
+    package_is_in_the_tariff,
+    pool_is_there,
+    schedule_is_there,
+    calendar_is_there,
+    schedule_is_valid,
+];
+
+/// The first refusal of a table.
+pub(super) fn run(checks: &[Check], number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    checks.iter().try_for_each(|check| check(number, refs))
+}
+
+fn namespace_belongs_to_a_tenant(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let namespace = number.metadata.namespace.as_deref().unwrap_or_default();
+    match &refs.membership {
+        Membership::Of(_) => Ok(()),
+        Membership::Nobody => refuse(
+            reason::UNVERIFIED,
+            format!(
+                "namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"
+            ),
+        ),
+        Membership::Mismatch => refuse(
+            reason::TENANT_MISMATCH,
+            format!(
+                "the numbers of namespace {namespace} are claimed by a tenant that no longer lists it: \
+                 have the platform team list it again, or release the numbers before it moves"
+            ),
+        ),
+    }
+}
+
+fn gateway_admits_the_namespace(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let namespace = number.metadata.namespace.as_deref().unwrap_or_default();
+    let gateway = &refs.gateway_key;
+    match refs.admission {
+        Admission::Admitted | Admission::Unknown => Ok(()),
+        Admission::NotServed => refuse(
+            reason::NAMESPACE_NOT_SERVED,
+            format!(
+                "gateway {gateway} stands in a namespace that this operator does not serve: choose another gatewayRef"
+            ),
+        ),
+        Admission::NotAllowed => refuse(
+            reason::NAMESPACE_NOT_ALLOWED,
+            format!(
+                "gateway {gateway} does not admit namespace {namespace}: choose another gatewayRef, \
+                 or have the platform team extend its allowedNamespaces"
+            ),
+        ),
+    }
+}
+
+fn tenant_is_verified(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    match &refs.verification {
+        Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
+        Verification::Pending => refuse(
+            reason::UNVERIFIED,
+            "the tenant's papers await approval: nothing to change here, numbers go live when the platform team approves",
+        ),
+        Verification::Rejected { .. } => {
+            refuse(reason::REJECTED, "the tenant's papers were rejected: see the Tenant's status for the reason")
+        }
+    }
+}
+
+fn number_stays_the_same(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let (Some(claim), Some(asked)) = (&refs.own_claim, &number.spec.number) else { return Ok(()) };
+    if claim.number() == asked {
+        return Ok(());
+    }
+    refuse(
+        reason::NUMBER_IMMUTABLE,
+        format!("this object holds {}: restore spec.number, and create another object for {asked}", claim.number()),
+    )
+}
+
+fn number_is_in_a_pool(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    // A number once claimed stays, also where its pool shrank: its callers know it.
+    if refs.own_claim.as_ref().is_some_and(|claim| claim.is_bound()) {
+        return Ok(());
+    }
+    let Some(asked) = &number.spec.number else {
+        let pool = number.spec.choose.as_ref().map(|choose| choose.pool_ref.name.clone()).unwrap_or_default();
+        return match refs.pool {
+            Some(_) => Ok(()),
+            None => {
+                refuse(reason::POOL_NOT_FOUND, format!("there is no NumberPool {pool}: name one in choose.poolRef"))
+            }
+        };
+    };
+    let Some(pool) = &refs.pool else {
+        return refuse(
+            reason::NUMBER_NOT_IN_POOL,
+            format!("no NumberPool covers {asked}: choose a number from a pool's ranges (kubectl get npool)"),
+        );
+    };
+    if pool.spec.reserved.contains(asked) {
+        return refuse(reason::NUMBER_RESERVED, format!("{asked} is reserved by the platform: choose another number"));
+    }
+    Ok(())
+}
+
+fn tariff_is_allowed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Membership::Of(tenant) = &refs.membership else { return Ok(()) };
+    let tariff = &number.spec.tariff_ref.name;
+    if tenant.spec.tariffs.contains(tariff) {
+        return Ok(());
+    }
+    refuse(
+        reason::TARIFF_NOT_ALLOWED,
+        format!("the tenant may not use tariff {tariff}: set tariffRef to one of {}", tenant.spec.tariffs.join(", ")),
+    )
+}
+
+fn catalogue(refs: &Refs) -> Option<&crate::api::tariff::TariffVersion> {
+    refs.tariff.as_ref().and_then(|tariff| tariff.spec.versions.iter().max_by_key(|v| v.effective_from.clone()))
+}
+
+fn functions_are_in_the_catalogue(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let offered: Vec<Function> = version.functions.iter().map(|function| function.name).collect();
+    match number.spec.functions.iter().find(|function| !offered.contains(function)) {
+        None => Ok(()),
+        Some(function) => refuse(
+            reason::FUNCTION_NOT_OFFERED,
+            format!(
+                "functions lists {function:?}, which tariff {} does not offer: remove it (what a catalogue does not list is free)",
+                number.spec.tariff_ref.name
+            ),
+        ),
+    }
+}
+
+fn functions_used_are_subscribed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let missing = Function::used_by(&number.spec).find(|(function, _)| {
+        version.functions.iter().any(|offered| offered.name == *function) && !number.spec.functions.contains(function)
+    });
+    match missing {
+        None => Ok(()),
+        Some((function, field)) => refuse(
+            reason::FUNCTION_NOT_SUBSCRIBED,
+            format!("{field} uses the function {function:?}: add {function:?} to functions, or remove {field}"),
+        ),
+    }
+}
+
+fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let (Some(package), Some(version)) = (&number.spec.package, catalogue(refs)) else { return Ok(()) };
+    if version.packages.iter().any(|offered| offered.name == *package) {
+        return Ok(());
+    }
+    let offered: Vec<&str> = version.packages.iter().map(|package| package.name.as_str()).collect();
+    refuse(
+        reason::PACKAGE_NOT_FOUND,
+        format!(
+            "tariff {} has no package {package}: set package to one of {}, or remove it",
+            number.spec.tariff_ref.name,
+            if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
+        ),
+    )
+}
+
+fn destinations_are_within_the_quota(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Membership::Of(tenant) = &refs.membership else { return Ok(()) };
+    let most = usize::try_from(tenant.spec.destinations_per_number()).unwrap_or(0);
+    let listed = number.spec.destinations.len();
+    if listed <= most {
+        return Ok(());
+    }
+    refuse(
+        reason::TOO_MANY_DESTINATIONS,
+        format!("{listed} destinations are listed, the tenant may have {most} a number: remove {}", listed - most),
+    )
+}
+
+fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Membership::Of(tenant) = &refs.membership else { return Ok(()) };
+    if refs.own_claim.is_some() {
+        return Ok(());
+    }
+    let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
+    let count = refs.tenant_claims;
+    if count.bound >= most {
+        return refuse(
+            reason::QUOTA_EXCEEDED,
+            format!(
+                "the tenant holds {} of {most} numbers: release one, or have the platform team raise limits.numbers",
+                count.bound
+            ),
+        );
+    }
+    if count.bound + count.cooling >= most * 2 {
+        return refuse(
+            reason::QUOTA_EXCEEDED,
+            format!(
+                "the tenant holds {} numbers and {} released ones still rest: take one of these back, or wait until they are free",
+                count.bound, count.cooling
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn gateway_is_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    match refs.gateway {
+        Some(_) => Ok(()),
+        None => refuse(
+            reason::GATEWAY_NOT_FOUND,
+            format!("there is no CallGateway {}: name one in gatewayRef", refs.gateway_key),
+        ),
+    }
+}
+
+fn tariff_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let name = &number.spec.tariff_ref.name;
+    match &refs.tariff {
+        None => refuse(reason::TARIFF_NOT_FOUND, format!("there is no Tariff {name}: name one in tariffRef")),
+        Some(_) => match &refs.price_book {
+            Some(Err(finding)) => {
+                refuse(reason::REF_NOT_ACCEPTED, format!("Tariff {name} is not accepted: {}", finding.sentence))
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+fn pool_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    match (&number.spec.choose, &refs.pool) {
+        (Some(choose), None) => refuse(
+            reason::POOL_NOT_FOUND,
+            format!("there is no NumberPool {}: name one in choose.poolRef", choose.pool_ref.name),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn schedule_is_there(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    match (&number.spec.schedule_ref, &refs.schedule) {
+        (Some(named), None) => refuse(
+            reason::SCHEDULE_NOT_FOUND,
+            format!("there is no RoutingSchedule {} in this namespace: create it or change scheduleRef", named.name),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn calendar_is_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let named = refs.schedule.as_ref().and_then(|schedule| schedule.spec.calendar_ref.as_ref());
+    match (named, &refs.calendar) {
+        (Some(named), None) => refuse(
+            reason::CALENDAR_NOT_FOUND,
+            format!(
+                "there is no HolidayCalendar {}, which the schedule names: create it or change calendarRef",
+                named.name
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn schedule_is_valid(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let Some(schedule) = &refs.schedule else { return Ok(()) };
+    match crate::controllers::schedule::compile(schedule, refs.calendar.as_deref()) {
+        Ok(_) => Ok(()),
+        Err(finding) => refuse(
+            reason::REF_NOT_ACCEPTED,
+            format!(
+                "RoutingSchedule {} is not valid: {}",
+                schedule.metadata.name.as_deref().unwrap_or_default(),
+                finding.sentence
+            ),
+        ),
+    }
+}

@@ -1,0 +1,259 @@
+//! Verdict to status, as tables: YAML in, conditions out.
+
+use super::apply::Applied;
+use super::dereference::Refs;
+use super::{status, validate};
+use crate::api::FourHundredNumber;
+use crate::controllers::gateway::admission::Admission;
+use crate::controllers::key::Key;
+use crate::controllers::plan::book::Progress;
+use crate::controllers::references::ClaimCount;
+use crate::controllers::tariff;
+use crate::controllers::tenant::{Membership, Verification};
+use std::sync::Arc;
+
+const NUMBER: &str = r#"
+apiVersion: fourhundred.io/v1alpha1
+kind: FourHundredNumber
+metadata: {name: hotline, namespace: acme, uid: u-1, generation: 3}
+spec:
+  number: "4001000868"
+  gatewayRef: {name: east, namespace: telephony}
+  tariffRef: {name: standard}
+  destinations:
+  - {name: duty, number: "138 0013 8000", ringSeconds: 30}
+  rules:
+  - {name: all, to: {destination: duty}}
+"#;
+
+const TENANT: &str = r"
+apiVersion: fourhundred.io/v1alpha1
+kind: Tenant
+metadata: {name: acme}
+spec:
+  displayName: 示例电子有限公司
+  kind: Enterprise
+  papers: {licence: '91110000MA00000000', realNameForm: 2026-0042}
+  namespaces: [acme]
+  tariffs: [standard]
+  limits: {numbers: 2, destinationsPerNumber: 1}
+";
+
+const GATEWAY: &str = r"
+apiVersion: fourhundred.io/v1alpha1
+kind: CallGateway
+metadata: {name: east, namespace: telephony}
+spec:
+  listeners:
+  - {name: sip, protocol: UDP, port: 5070, peers: [127.0.0.0/8]}
+  trunk: {host: 10.0.3.20}
+  announcements: [{name: busy, uri: 'sip:busy@10.0.3.30'}]
+";
+
+const TARIFF: &str = r"
+apiVersion: fourhundred.io/v1alpha1
+kind: Tariff
+metadata: {name: standard}
+spec:
+  versions:
+  - effectiveFrom: '2026-01-01'
+    voice: {rates: [{name: all, perMinute: {enterprise: '0.60'}}]}
+    functions: [{name: Screening, monthly: '5.00'}]
+    packages: [{name: m300, monthly: '300.00', minutes: 500, thenPerMinute: '0.12'}]
+";
+
+const POOL: &str = r"
+apiVersion: fourhundred.io/v1alpha1
+kind: NumberPool
+metadata: {name: mobile-4001}
+spec: {carrier: ChinaMobile, ranges: [{first: '4001000000', last: '4001009999'}], reserved: ['4001000400']}
+";
+
+fn read<K: serde::de::DeserializeOwned>(text: &str) -> K {
+    serde_saphyr::from_str(text).expect("a manifest")
+}
+
+fn refs() -> Refs {
+    let tariff: crate::api::Tariff = read(TARIFF);
+    Refs {
+        gateway_key: Key::new("telephony", "east"),
+        gateway: Some(Arc::new(read(GATEWAY))),
+        admission: Admission::Admitted,
+        membership: Membership::Of(Arc::new(read(TENANT))),
+        verification: Verification::Verified { until: None },
+        price_book: Some(tariff::price_book(&tariff).map(Arc::new)),
+        tariff: Some(Arc::new(tariff)),
+        schedule: None,
+        calendar: None,
+        pool: Some(Arc::new(read(POOL))),
+        own_claim: None,
+        tenant_claims: ClaimCount::default(),
+    }
+}
+
+fn now() -> jiff::Timestamp {
+    "2026-11-23T10:00:00+08:00".parse().expect("an instant")
+}
+
+/// `Accepted`'s and `ResolvedRefs`' reasons, or `-` where they hold.
+fn reasons(number: &FourHundredNumber, refs: &Refs) -> (String, String, String) {
+    let verdict = validate::check(number, refs, now());
+    let name = |result: &Result<(), crate::controllers::findings::Finding>| {
+        result.as_ref().err().map_or("-".to_owned(), |finding| finding.reason.name.to_owned())
+    };
+    let standing = match verdict.standing {
+        validate::Standing::Serve(_) => "serve",
+        validate::Standing::Keep => "keep",
+        validate::Standing::Withdraw => "withdraw",
+    };
+    (name(&verdict.accepted), name(&verdict.resolved), standing.to_owned())
+}
+
+#[test]
+fn what_the_owner_wrote_is_judged_by_the_first_rule_it_breaks() {
+    let cases: &[(&str, &str, &str, &str, &str)] = &[
+        ("", "", "-", "-", "serve"),
+        ("\"4001000868\"", "\"4001000400\"", "NumberReserved", "-", "keep"),
+        ("name: standard", "name: gold", "TariffNotAllowed", "-", "keep"),
+        ("tariffRef: {name: standard}", "tariffRef: {name: standard}\n  package: m800", "-", "PackageNotFound", "keep"),
+        (
+            "tariffRef: {name: standard}",
+            "tariffRef: {name: standard}\n  functions: [Recording]",
+            "FunctionNotOffered",
+            "-",
+            "keep",
+        ),
+        (
+            "tariffRef: {name: standard}",
+            "tariffRef: {name: standard}\n  screening: {denyCallers: [\"0898*\"]}",
+            "FunctionNotSubscribed",
+            "-",
+            "keep",
+        ),
+        (
+            "- {name: duty,",
+            "- {name: other, number: \"010-8888 0001\"}\n  - {name: duty,",
+            "TooManyDestinations",
+            "-",
+            "keep",
+        ),
+        ("138 0013 8000", "0085212345678", "Invalid", "-", "keep"),
+        ("destination: duty", "destination: desk", "Invalid", "-", "keep"),
+        (
+            "tariffRef: {name: standard}",
+            "tariffRef: {name: standard}\n  scheduleRef: {name: office-hours}",
+            "-",
+            "ScheduleNotFound",
+            "keep",
+        ),
+    ];
+    for (find, replace, accepted, resolved, standing) in cases {
+        let number: FourHundredNumber = read(&NUMBER.replace(find, replace));
+        let expected = ((*accepted).to_owned(), (*resolved).to_owned(), (*standing).to_owned());
+        assert_eq!(reasons(&number, &refs()), expected, "{replace}");
+    }
+}
+
+#[test]
+fn admission_lost_on_purpose_withdraws_and_a_missing_reference_keeps() {
+    let number: FourHundredNumber = read(NUMBER);
+    type Change = fn(&mut Refs);
+    let cases: &[(Change, &str, &str, &str)] = &[
+        (|refs| refs.admission = Admission::NotAllowed, "NamespaceNotAllowed", "-", "withdraw"),
+        (|refs| refs.admission = Admission::NotServed, "NamespaceNotServed", "-", "withdraw"),
+        (|refs| refs.membership = Membership::Nobody, "Unverified", "-", "withdraw"),
+        (
+            |refs| refs.verification = Verification::Rejected { reason: "no seal".to_owned() },
+            "Rejected",
+            "-",
+            "withdraw",
+        ),
+        (|refs| refs.gateway = None, "-", "GatewayNotFound", "withdraw"),
+        (|refs| refs.verification = Verification::Pending, "Unverified", "-", "keep"),
+        (|refs| refs.membership = Membership::Mismatch, "TenantMismatch", "-", "keep"),
+        (|refs| (refs.tariff, refs.price_book) = (None, None), "-", "TariffNotFound", "keep"),
+        (|refs| refs.pool = None, "NumberNotInPool", "-", "keep"),
+        (|refs| refs.tenant_claims = ClaimCount { bound: 2, cooling: 0 }, "QuotaExceeded", "-", "keep"),
+        (|refs| refs.tenant_claims = ClaimCount { bound: 1, cooling: 3 }, "QuotaExceeded", "-", "keep"),
+        (|refs| refs.verification = Verification::Expired { until: "2026-01-01".to_owned() }, "-", "-", "serve"),
+    ];
+    for (change, accepted, resolved, standing) in cases {
+        let mut refs = refs();
+        change(&mut refs);
+        let expected = ((*accepted).to_owned(), (*resolved).to_owned(), (*standing).to_owned());
+        assert_eq!(reasons(&number, &refs), expected);
+    }
+}
+
+/// The conditions as `Type=Status/Reason@generation`.
+fn conditions(number: &FourHundredNumber, refs: &Refs, progress: Option<Progress>) -> Vec<String> {
+    let verdict = validate::check(number, refs, now());
+    let claim = read(
+        "{apiVersion: fourhundred.io/v1alpha1, kind: NumberClaim, metadata: {name: '4001000868'}, spec: {tenant: acme, holder: {namespace: acme, name: hotline}, pool: mobile-4001, state: Bound, claimedAt: '2026-11-01T00:00:00Z'}}",
+    );
+    let applied = Applied { accepted: verdict.accepted.clone(), claim: Some(claim), progress };
+    let status = status::of(number, refs, &verdict, &applied, now());
+    let text = |c: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| {
+        format!("{}={}/{}@{}", c.type_, c.status, c.reason, c.observed_generation.unwrap_or(-1))
+    };
+    status.conditions.iter().map(text).collect()
+}
+
+#[test]
+fn a_live_number_shows_its_generation_on_every_condition_and_nothing_abnormal() {
+    let number: FourHundredNumber = read(NUMBER);
+    assert_eq!(
+        conditions(&number, &refs(), Some(Progress::Live)),
+        [
+            "Accepted=True/Accepted@3",
+            "FullyEnforced=True/FullyEnforced@3",
+            "Programmed=True/Programmed@3",
+            "Ready=True/Ready@3",
+            "ResolvedRefs=True/ResolvedRefs@3",
+        ]
+    );
+}
+
+#[test]
+fn waiting_for_routers_is_reconciling_and_no_router_at_all_is_not() {
+    let number: FourHundredNumber = read(NUMBER);
+    let waiting = conditions(&number, &refs(), Some(Progress::Waiting));
+    assert!(waiting.contains(&"Programmed=False/AwaitingRouters@3".to_owned()), "{waiting:?}");
+    assert!(waiting.contains(&"Reconciling=True/AwaitingRouters@3".to_owned()), "{waiting:?}");
+    let nobody = conditions(&number, &refs(), Some(Progress::NoReadyRouter));
+    assert!(nobody.contains(&"Ready=False/NoReadyRouter@3".to_owned()), "{nobody:?}");
+    assert!(!nobody.iter().any(|c| c.starts_with("Reconciling") || c.starts_with("Stalled")), "{nobody:?}");
+}
+
+#[test]
+fn a_refused_edit_is_stalled_and_leaves_the_old_generation_programmed() {
+    let shown = "
+status:
+  observedGeneration: 2
+  conditions:
+  - {type: Programmed, status: 'True', reason: Programmed, message: '', observedGeneration: 2, lastTransitionTime: '2026-11-01T00:00:00Z'}
+";
+    let number: FourHundredNumber = read(&format!("{}{shown}", NUMBER.replace("138 0013 8000", "12345").trim_end()));
+    let conditions = conditions(&number, &refs(), None);
+    for expected in
+        ["Accepted=False/Invalid@3", "Programmed=True/Programmed@2", "Ready=False/Invalid@3", "Stalled=True/Invalid@3"]
+    {
+        assert!(conditions.contains(&expected.to_owned()), "{expected} in {conditions:?}");
+    }
+}
+
+#[test]
+fn paused_is_ready_and_unenforced_fields_are_named() {
+    let number: FourHundredNumber = read(
+        &NUMBER
+            .replace("ringSeconds: 30}", "concurrentCalls: 5}")
+            .replace("  destinations:", "  state: Paused\n  limits: {concurrentCalls: 40}\n  destinations:"),
+    );
+    let verdict = validate::check(&number, &refs(), now());
+    let finding = verdict.fully_enforced.expect_err("not enforced");
+    assert_eq!(
+        finding.sentence,
+        "limits.concurrentCalls and destinations[duty].concurrentCalls need a gateway in mode Proxy."
+    );
+    assert!(conditions(&number, &refs(), Some(Progress::Live)).contains(&"Ready=True/Paused@3".to_owned()));
+}

@@ -1,0 +1,133 @@
+//! The book's promises: no holes at start, latching by entry and not by leaf, byte-for-byte keeping.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::controllers::plan::acks::RouterWord;
+use crate::controllers::plan::shard::{self, ShardContent};
+use crate::domain::routing::document::{
+    DestinationEntry, NumberEntry, NumberState, RuleEntry, Screening, Target, TenantHeader, TenantState,
+};
+
+fn shard() -> ShardKey {
+    ShardKey { gateway: Key::new("telephony", "east"), namespace: "acme".to_owned() }
+}
+
+fn number(text: &str) -> FourHundred {
+    text.parse().expect("a number")
+}
+
+fn planned(text: &str, destination: &str) -> Arc<PlannedNumber> {
+    let entry = NumberEntry {
+        number: text.to_owned(),
+        name: format!("n{text}"),
+        state: NumberState::Active,
+        schedule: None,
+        destinations: vec![DestinationEntry {
+            name: "desk".to_owned(),
+            number: destination.to_owned(),
+            ring_seconds: None,
+        }],
+        groups: Vec::new(),
+        screening: Screening::default(),
+        rules: vec![RuleEntry { name: "all".to_owned(), when: None, to: Target::Destination("desk".to_owned()) }],
+        when_exceeded: None,
+        when_exhausted: None,
+    };
+    Arc::new(PlannedNumber::new(number(text), &entry, None, None, None).expect("an entry"))
+}
+
+fn render(book: &mut PlanBook) -> Vec<Leaf> {
+    let content = ShardContent {
+        tenant: TenantHeader { name: "acme".to_owned(), state: TenantState::Active, forwards_per_call: 3 },
+        numbers: book.content(&shard()),
+        overrides: Vec::new(),
+        caps_reached: BTreeMap::new(),
+    };
+    shard::render(&shard(), &content).expect("leaves").0
+}
+
+fn write(book: &mut PlanBook) -> Digest {
+    let leaves = render(book);
+    let [leaf] = leaves.as_slice() else { panic!("one leaf") };
+    book.note_written(&shard(), "n", leaf, "7".to_owned());
+    leaf.part.digest
+}
+
+fn serve(book: &mut PlanBook, router: &str, digest: Digest) {
+    let parts = BTreeMap::from([(shard().part_name("n"), digest)]);
+    book.acks.told(&Key::new("telephony", "east"), router, Some(RouterWord { ready: true, parts }));
+}
+
+#[test]
+fn a_shard_waits_for_the_verdict_on_every_number() {
+    let mut book = PlanBook::default();
+    let (one, other) = (Key::new("acme", "one"), Key::new("acme", "other"));
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    assert!(!book.has_verdicts(&[one.clone(), other.clone()]));
+    book.want(&other, shard(), Intent::Withdraw);
+    assert!(book.has_verdicts(&[one, other]));
+}
+
+#[test]
+fn an_entry_is_live_once_every_ready_router_serves_a_text_that_holds_it() {
+    let mut book = PlanBook::default();
+    let (one, other) = (Key::new("acme", "one"), Key::new("acme", "other"));
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::NoReadyRouter);
+    let first = write(&mut book);
+    serve(&mut book, "r1", first);
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Live);
+
+    book.want(&other, shard(), Intent::Serve(planned("4001000002", "13800138001")));
+    let second = write(&mut book);
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Live, "another's edit takes nothing back");
+    assert_eq!(book.progress(&other, number("4001000002")), Progress::Waiting);
+    assert_eq!(book.waiting_for(&shard().gateway, &[shard().part_name("n")]), [other.clone()]);
+    serve(&mut book, "r2", second);
+    assert_eq!(book.progress(&other, number("4001000002")), Progress::Waiting, "r1 is behind");
+    serve(&mut book, "r1", second);
+    assert_eq!(book.progress(&other, number("4001000002")), Progress::Live);
+}
+
+#[test]
+fn an_edit_is_not_live_while_routers_serve_the_older_entry() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    let first = write(&mut book);
+    serve(&mut book, "r1", first);
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13900139000")));
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting, "not even written");
+    let second = write(&mut book);
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting);
+    serve(&mut book, "r1", second);
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Live);
+}
+
+#[test]
+fn what_cannot_be_compiled_any_more_is_kept_byte_for_byte() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    let before = render(&mut book)[0].part.text.clone();
+
+    let mut restarted = PlanBook::default();
+    restarted.want(&one, shard(), Intent::Keep(number("4001000001")));
+    assert!(restarted.needs_previous(&shard()));
+    restarted.load_previous(&shard(), shard::entries_of(std::slice::from_ref(&before)));
+    assert!(!restarted.needs_previous(&shard()));
+    assert_eq!(render(&mut restarted)[0].part.text, before);
+    assert!(restarted.was_planned(number("4001000001")), "it must rest when it is released");
+}
+
+#[test]
+fn a_number_that_moves_leaves_its_old_shard() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    let west = ShardKey { gateway: Key::new("telephony", "west"), namespace: "acme".to_owned() };
+    assert_eq!(book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000"))), [shard()]);
+    assert_eq!(book.want(&one, west.clone(), Intent::Serve(planned("4001000001", "13800138000"))), [west, shard()]);
+    assert!(render(&mut book).is_empty());
+}

@@ -1,0 +1,268 @@
+//! Records and what they cost, from the rulings: whole numbers of millionths of a yuan, each line rounded once.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    days::{Zone, date_text, day, instant_text},
+    world::{Caller, NOW, Number, object},
+};
+use crate::rig::Dice;
+
+#[derive(Debug, Clone)]
+struct Version {
+    from: i64,
+    rounding: &'static str,
+    setup: i64,
+    platform_answer: bool,
+    increments: (i64, i64),
+    /// Local, long distance, unknown: per minute.
+    rates: [i64; 3],
+    schedule_fee: i64,
+    /// Monthly fee, minutes, price of a further one.
+    package: (i64, i64, i64),
+}
+
+#[derive(Debug, Clone)]
+pub struct Tariff {
+    pub name: &'static str,
+    zone: Zone,
+    versions: Vec<Version>,
+}
+
+fn yuan(micro: i64) -> String {
+    format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000)
+}
+
+impl Tariff {
+    pub fn roll(dice: &mut Dice, name: &'static str, zone: Zone) -> Self {
+        let versions = [day(2026, 1, 1), day(2026, 11, 20), day(2026, 12, 9)].map(|from| Version {
+            from,
+            rounding: *dice.pick(&["HalfUp", "HalfEven", "Up"]),
+            setup: dice.between(0, 300) * 1_000_000,
+            platform_answer: dice.chance(30),
+            increments: *dice.pick(&[(60, 60), (6, 6), (1, 1), (30, 6), (60, 1)]),
+            rates: [dice.between(0, 999_999), dice.between(0, 999_999), dice.between(0, 999_999)],
+            schedule_fee: dice.between(0, 20_000_000),
+            package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
+        });
+        Self { name, zone, versions: versions.to_vec() }
+    }
+
+    pub fn manifest(&self) -> Value {
+        let version = |version: &Version| {
+            let rate = |name: &str, price: i64| json!({"name": name, "perMinute": {"enterprise": yuan(price)}});
+            let at = |distance: &str, price: i64| {
+                let mut rate = rate(&distance.to_ascii_lowercase(), price);
+                rate["when"] = json!({"distance": [distance]});
+                rate
+            };
+            let fee = |name: &str, price: i64| json!({"name": name, "monthly": yuan(price), "partialMonth": "Full"});
+            let (monthly, minutes, then) = version.package;
+            json!({
+                "effectiveFrom": date_text(version.from), "rounding": version.rounding, "setupFee": yuan(version.setup),
+                "voice": {
+                    "chargeFrom": if version.platform_answer { "PlatformAnswer" } else { "DestinationAnswer" },
+                    "increments": {"firstSeconds": version.increments.0, "nextSeconds": version.increments.1},
+                    "rates": [at("Local", version.rates[0]), at("LongDistance", version.rates[1]), rate("other", version.rates[2])],
+                },
+                "functions": [fee("Schedule", version.schedule_fee), fee("Screening", 5_000_000), fee("Percentage", 0)],
+                "packages": [{"name": "bundle", "monthly": yuan(monthly), "minutes": minutes, "thenPerMinute": yuan(then)}],
+            })
+        };
+        let versions: Vec<Value> = self.versions.iter().map(version).collect();
+        object(
+            "Tariff",
+            None,
+            self.name,
+            json!({"currency": "CNY", "timeZone": self.zone.name(), "versions": versions}),
+        )
+    }
+
+    fn at(&self, seconds: i64) -> &Version {
+        let (today, _) = self.zone.wall(seconds);
+        self.versions.iter().rfind(|version| version.from <= today).expect("the first version is long in force")
+    }
+
+    /// At the first instant of the month in which `seconds` lies.
+    fn at_first_of_month(&self, seconds: i64) -> &Version {
+        let month = self.zone.month(seconds);
+        let first = day(month / 100, month % 100, 1);
+        self.versions.iter().rfind(|version| version.from <= first).expect("the first version is long in force")
+    }
+}
+
+/// `amount / 60`, rounded.
+fn sixtieth(amount: i128, rounding: &str) -> i64 {
+    let (whole, rest) = (amount / 60, amount % 60);
+    let up = match rounding {
+        "Up" => rest > 0,
+        "HalfUp" => rest >= 30,
+        _ => rest > 30 || (rest == 30 && whole % 2 == 1),
+    };
+    i64::try_from(whole).unwrap() + i64::from(up)
+}
+
+/// One leg, in milliseconds since 1970.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub call: usize,
+    pub leg: u8,
+    pub number: usize,
+    pub caller: Caller,
+    destination: (String, Option<String>),
+    started: i64,
+    platform_answered: Option<i64>,
+    answered: Option<i64>,
+    ended: i64,
+    outcome: &'static str,
+}
+
+impl Record {
+    /// The legs of one call.
+    pub fn call(dice: &mut Dice, call: usize, numbers: &[Number], callers: &[Caller]) -> Vec<Self> {
+        let number = usize::try_from(dice.below(numbers.len() as u64)).unwrap();
+        let caller = dice.pick(callers).clone();
+        let begin = NOW * 1_000 + dice.between(600_000, 50 * 86_400_000);
+        let platform_answered = Some(begin + dice.between(0, 2_000));
+        let attempts = dice.between(0, 3);
+        let (mut legs, mut told) = (Vec::new(), begin + 2_000);
+        for leg in 0..=attempts {
+            let answered = dice.chance(if leg == 0 { 70 } else { 60 }).then_some(told + dice.between(0, 30_000));
+            let length = match dice.below(4) {
+                0 => 0,
+                1 => dice.between(1, 20) * 6_000 + dice.between(-1, 1),
+                _ => dice.between(0, 600_000),
+            };
+            let ended = answered.unwrap_or(told) + length;
+            let outcome = match answered {
+                Some(_) => "Answered",
+                None => *dice.pick(&["Busy", "NoAnswer", "Rejected", "Failed", "Abandoned", "Refused"]),
+            };
+            let destination = callers_area(dice, callers);
+            let leg = u8::try_from(leg).unwrap();
+            let platform_answered = if leg == 0 { platform_answered } else { None };
+            let caller = caller.clone();
+            legs.push(Self {
+                call,
+                leg,
+                number,
+                caller,
+                destination,
+                started: begin,
+                platform_answered,
+                answered,
+                ended,
+                outcome,
+            });
+            told += 1_000;
+        }
+        legs
+    }
+
+    pub fn line(&self, numbers: &[Number]) -> String {
+        json!({
+            "source": "switch", "callId": format!("model-{}", self.call), "leg": self.leg,
+            "number": numbers[self.number].digits, "caller": self.caller.written,
+            "destination": (self.leg > 0).then_some(&self.destination.0), "startedAt": instant_text(self.started),
+            "platformAnsweredAt": self.platform_answered.map(instant_text), "answeredAt": self.answered.map(instant_text),
+            "endedAt": instant_text(self.ended), "outcome": self.outcome, "cause": 16,
+        })
+        .to_string()
+    }
+
+    /// The same identity with other content.
+    pub fn contradicted(&self) -> Self {
+        Self { ended: self.ended + 1, ..self.clone() }
+    }
+
+    /// Seconds charged and the price per minute without a package.
+    fn charged(&self, tariff: &Tariff) -> Option<(i64, i64)> {
+        let version = tariff.at(self.started.div_euclid(1_000));
+        let (from, class) = match (version.platform_answer, self.leg) {
+            (true, 0) => (self.platform_answered?, 2),
+            (false, 1..) => {
+                let areas = (self.caller.area.as_ref(), self.destination.1.as_ref());
+                let class = match areas {
+                    (Some(one), Some(other)) => usize::from(one != other),
+                    _ => 2,
+                };
+                (self.answered?, class)
+            }
+            _ => return None,
+        };
+        let (first, next) = version.increments;
+        let milliseconds = self.ended - from;
+        let mut seconds = 0;
+        while seconds * 1_000 < milliseconds {
+            seconds += if seconds == 0 { first } else { next };
+        }
+        Some((seconds, version.rates[class]))
+    }
+}
+
+/// Any number can be a leg's destination: a switch dials what it likes.
+fn callers_area(dice: &mut Dice, callers: &[Caller]) -> (String, Option<String>) {
+    loop {
+        let caller = dice.pick(callers);
+        if caller.number.is_some() {
+            return (caller.written.clone(), caller.area.clone());
+        }
+    }
+}
+
+/// The totals of a number's month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub offered: i64,
+    pub answered: i64,
+    pub refused: i64,
+    pub charged_seconds: i64,
+    pub setup: i64,
+    pub voice: i64,
+    pub functions: i64,
+}
+
+/// By number (place) and month.
+pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTreeMap<(usize, i64), Totals> {
+    let mut totals: BTreeMap<(usize, i64), Totals> = BTreeMap::new();
+    for (place, number) in numbers.iter().enumerate() {
+        let tariff = &tariffs[number.tariff];
+        let first = totals.entry((place, tariff.zone.month(NOW))).or_default();
+        first.setup = tariff.at(NOW).setup;
+        first.functions = tariff.at_first_of_month(NOW).schedule_fee + 5_000_000;
+        first.voice = if number.package { tariff.at_first_of_month(NOW).package.0 } else { 0 };
+    }
+    let mut calls: BTreeMap<(usize, i64, usize), Vec<&Record>> = BTreeMap::new();
+    for record in records {
+        let number = &numbers[record.number];
+        let tariff = &tariffs[number.tariff];
+        let month = tariff.zone.month(record.started.div_euclid(1_000));
+        calls.entry((record.number, month, record.call)).or_default().push(record);
+        let total = totals.entry((record.number, month)).or_default();
+        let Some((seconds, per_minute)) = record.charged(tariff) else { continue };
+        let rounding = tariff.at(record.started.div_euclid(1_000)).rounding;
+        if number.package {
+            let version = tariff.at_first_of_month(record.started.div_euclid(1_000));
+            let price = |used: i64| {
+                let beyond = (used - version.package.1 * 60).max(0);
+                sixtieth(i128::from(beyond) * i128::from(version.package.2), version.rounding)
+            };
+            total.voice += price(total.charged_seconds + seconds) - price(total.charged_seconds);
+        } else {
+            total.voice += sixtieth(i128::from(seconds) * i128::from(per_minute), rounding);
+        }
+        total.charged_seconds += seconds;
+    }
+    for ((number, month, _), legs) in calls {
+        let total = totals.entry((number, month)).or_default();
+        total.offered += 1;
+        if legs.iter().any(|leg| leg.outcome == "Answered") {
+            total.answered += 1;
+        } else if legs.iter().any(|leg| leg.outcome == "Refused") {
+            total.refused += 1;
+        }
+    }
+    totals
+}

@@ -1,0 +1,114 @@
+//! Routing outlives everything: no API server, no etcd, a killed operator; and all of it converges afterwards.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::{
+    edits::{self, NUMBER},
+    harness::{eventually, throughout},
+    rig::{PATIENCE, Rig, TOKEN, sip::Phone},
+};
+
+suite! {
+    without_api_server_and_etcd_calls_go_on_also_after_a_restart_and_all_converges_afterwards,
+    an_api_server_that_hangs_delays_no_call_and_no_record,
+}
+
+/// An answered call of one minute from Guangzhou to Beijing, long distance.
+pub fn record(call_id: &str) -> String {
+    let record = json!({
+        "source": "fs-1", "callId": call_id, "leg": 1, "number": NUMBER,
+        "caller": "02038887777", "destination": edits::destination(0),
+        "startedAt": "2026-11-10T11:00:00+08:00", "platformAnsweredAt": null, "answeredAt": "2026-11-10T11:00:05+08:00",
+        "endedAt": "2026-11-10T11:01:05+08:00", "outcome": "Answered", "cause": 16,
+    });
+    format!("{record}\n")
+}
+
+async fn shows(phone: &mut Phone, edit: usize) -> Result<(), String> {
+    let answer = phone.call(NUMBER, "02038887777").await.ok_or("nobody answers")?;
+    match answer.contacts().first().map(|contact| edits::edit_in(contact)) {
+        Some(shown) if answer.code == 302 && shown == edit => Ok(()),
+        _ => Err(answer.text),
+    }
+}
+
+async fn usage_is(rig: &Rig, answered: u64, voice: &str) {
+    eventually(PATIENCE, &format!("{answered} answered calls and {voice} yuan are shown"), async || {
+        let number = rig.numbers().get("desk").await.map_err(|error| error.to_string())?;
+        let usage = serde_json::to_value(number.status.and_then(|status| status.usage)).unwrap();
+        if usage["calls"]["answered"] == answered && usage["charges"]["voice"] == voice {
+            Ok(())
+        } else {
+            Err(usage.to_string())
+        }
+    })
+    .await;
+}
+
+async fn without_api_server_and_etcd_calls_go_on_also_after_a_restart_and_all_converges_afterwards() {
+    let mut rig = Rig::running().await;
+    rig.apply(&edits::manifest()).await;
+    rig.programmed("desk").await;
+    let mut switch = rig.intake_is_open().await;
+    let booked = async |switch: &mut crate::rig::http::Connection, call_id: &str| {
+        let answer = switch.post_records(TOKEN, &record(call_id)).await.unwrap();
+        assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (200, Some(1)), "{answer:?}");
+        assert_eq!(answer.json()["unrated"], 0, "{answer:?}");
+    };
+    booked(&mut switch, "before").await;
+
+    rig.cluster.control_plane.kill_api_server().await.unwrap();
+    rig.cluster.control_plane.stop_etcd().await.unwrap();
+    let mut phone = rig.phone().await;
+    throughout(Duration::from_secs(3), "calls are answered without an API server", async || shows(&mut phone, 0).await)
+        .await;
+    booked(&mut switch, "without-api-server").await;
+
+    rig.kill().await;
+    rig.start(&[]).await;
+    let mut phone = rig.phone().await;
+    eventually(PATIENCE, "the restarted operator answers from its disk copy", async || shows(&mut phone, 0).await)
+        .await;
+    throughout(Duration::from_secs(2), "calls are answered after a restart", async || shows(&mut phone, 0).await).await;
+    rig.still_runs();
+    // Nobody can say what the token is: the switch is told to come again.
+    let mut switch = eventually(PATIENCE, "the listener is open", async || rig.connect().await).await;
+    let answer = switch.post_records(TOKEN, &record("restarted")).await.unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()), "{answer:?}");
+
+    rig.cluster.control_plane.start_etcd().await.unwrap();
+    rig.cluster.control_plane.start_api_server().await.unwrap();
+    let mut switch = rig.intake_is_open().await;
+    booked(&mut switch, "restarted").await;
+    edits::edit(&rig, 42).await;
+    rig.programmed("desk").await;
+    shows(&mut phone, 42).await.unwrap();
+    // Three minutes at 0.60 yuan.
+    usage_is(&rig, 3, "1.80").await;
+}
+
+async fn an_api_server_that_hangs_delays_no_call_and_no_record() {
+    let mut rig = Rig::running().await;
+    rig.apply(&edits::manifest()).await;
+    rig.programmed("desk").await;
+    let mut switch = rig.intake_is_open().await;
+    let mut phone = rig.phone().await;
+    rig.cluster.control_plane.pause_api_server().await.unwrap();
+    for count in 0..20 {
+        let both = async {
+            shows(&mut phone, 0).await.unwrap();
+            let answer = switch.post_records(TOKEN, &record(&format!("hanging-{count}"))).await.unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+        };
+        tokio::time::timeout(Duration::from_secs(2), both).await.expect("a call and a record within two seconds");
+    }
+    rig.still_runs();
+    rig.cluster.control_plane.resume_api_server().await.unwrap();
+    edits::edit(&rig, 9).await;
+    rig.programmed("desk").await;
+    shows(&mut phone, 9).await.unwrap();
+    usage_is(&rig, 20, "12.00").await;
+}
