@@ -95,9 +95,7 @@ assets: ## Build kube-apiserver, etcd and kubectl into the user's cache and prin
 
 .PHONY: crds
 crds: ## Write the custom resource definitions again from src/api
-	@mkdir -p crds
-	$(CARGO) run --locked --quiet -- crds >crds/fourhundred.yaml.new
-	@mv crds/fourhundred.yaml.new crds/fourhundred.yaml
+	$(CARGO) run --locked --quiet -- crds --output-dir crds
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Licences, duplicate crates and sources, by deny.toml (installs a pinned cargo-deny once)

@@ -3,12 +3,20 @@
 //! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
 //! question was wrong (arguments, files, no connection).
 
+pub mod approve;
 pub mod biller;
+pub mod call;
+pub mod completion;
+pub mod crds;
 pub mod dev;
+pub mod explain_number;
 pub mod get;
 pub mod operator;
+pub mod output;
+pub mod override_;
 pub mod router;
 pub mod serve;
+pub mod target;
 
 use std::process::ExitCode;
 
@@ -46,6 +54,18 @@ pub enum Command {
     Router(router::Arguments),
     /// Book one gateway's call records, in a process of its own
     Biller(biller::Arguments),
+    /// Print the custom resource definitions
+    Crds(crds::Arguments),
+    /// Write a verdict about a tenant's papers
+    Approve(approve::Arguments),
+    /// Send a number's calls elsewhere for a time
+    Override(override_::Arguments),
+    /// Play calls against a router and print its answers
+    Call(call::Arguments),
+    /// Show how a phone number is read
+    ExplainNumber(explain_number::Arguments),
+    /// Print a completion script for the shell
+    Completion(completion::Arguments),
 }
 
 impl Command {
@@ -53,7 +73,14 @@ impl Command {
     /// is coming up answers a client's first questions with errors, which are no news.
     fn default_log(&self) -> &'static str {
         match self {
-            Self::Dev(_) | Self::Get(_) => "warn,kube_client=off",
+            Self::Dev(_)
+            | Self::Get(_)
+            | Self::Crds(_)
+            | Self::Approve(_)
+            | Self::Override(_)
+            | Self::Call(_)
+            | Self::ExplainNumber(_)
+            | Self::Completion(_) => "warn,kube_client=off",
             _ => "info",
         }
     }
@@ -75,6 +102,12 @@ pub fn main() -> ExitCode {
             Command::Get(arguments) => get::run(&arguments),
             Command::Router(arguments) => router::run(arguments).await,
             Command::Biller(arguments) => biller::run(arguments).await,
+            Command::Crds(arguments) => crds::run(&arguments),
+            Command::Approve(arguments) => approve::run(arguments).await,
+            Command::Override(arguments) => override_::run(arguments).await,
+            Command::Call(arguments) => call::run(arguments).await,
+            Command::ExplainNumber(arguments) => explain_number::run(&arguments),
+            Command::Completion(arguments) => completion::run(&arguments),
         }
     })
 }

@@ -172,8 +172,13 @@ async fn a_restarted_operator_leaves_the_status_of_a_programmed_number_alone() {
     }
     let after = rig.numbers().get("desk").await.unwrap();
     assert_eq!(condition(&after, "Programmed"), condition(&before, "Programmed"));
-    // And the restarted one is alive to edits.
+    // And the restarted one is alive to edits, also to those that nobody was there for.
     edit(&rig, 7).await;
     rig.programmed("desk").await;
     assert_eq!(shown_edit(&mut rig.phone().await).await, 7);
+    rig.kill().await;
+    edit(&rig, 8).await;
+    rig.start(&[]).await;
+    rig.programmed("desk").await;
+    assert_eq!(shown_edit(&mut rig.phone().await).await, 8);
 }

@@ -17,18 +17,24 @@ mod harness;
 
 mod apply;
 mod bench;
+mod canaries;
 mod cases;
 mod child;
+mod claims;
 mod control_plane;
 mod crashes;
 mod crds;
 mod edits;
+mod examples;
 mod interruption;
+mod leadership;
 mod model;
 mod outages;
+mod quiet;
 mod rig;
 mod serve;
 mod sip_load;
+mod timetables;
 mod worker;
 
 fn main() -> std::process::ExitCode {
@@ -44,6 +50,12 @@ fn main() -> std::process::ExitCode {
         edits::trials(),
         outages::trials(),
         crashes::trials(),
+        examples::trials(),
+        timetables::trials(),
+        claims::trials(),
+        leadership::trials(),
+        quiet::trials(),
+        canaries::trials(),
         sip_load::trials(),
         model::trials(),
         serve::trials(),

@@ -13,6 +13,8 @@ use crate::{
 suite! {
     without_api_server_and_etcd_calls_go_on_also_after_a_restart_and_all_converges_afterwards,
     an_api_server_that_hangs_delays_no_call_and_no_record,
+    a_leader_that_lost_its_lease_to_an_outage_answers_calls_and_leads_again,
+    what_was_charged_while_the_api_server_was_away_is_shown_when_it_is_back,
 }
 
 /// An answered call of one minute from Guangzhou to Beijing, long distance.
@@ -111,4 +113,51 @@ async fn an_api_server_that_hangs_delays_no_call_and_no_record() {
     rig.programmed("desk").await;
     shows(&mut phone, 9).await.unwrap();
     usage_is(&rig, 20, "12.00").await;
+}
+
+async fn a_leader_that_lost_its_lease_to_an_outage_answers_calls_and_leads_again() {
+    let mut rig = Rig::new().await;
+    rig.apply(&rig.gateway()).await;
+    rig.start(&["--leader-election", "lease"]).await;
+    rig.apply(&edits::manifest()).await;
+    rig.programmed("desk").await;
+    let mut switch = rig.intake_is_open().await;
+    let mut phone = rig.phone().await;
+    rig.cluster.control_plane.pause_api_server().await.unwrap();
+    // A holder that cannot renew gives up after ten seconds.
+    throughout(Duration::from_secs(13), "calls are answered while nobody leads", async || shows(&mut phone, 0).await)
+        .await;
+    let answer = switch.post_records(TOKEN, &record("leaderless")).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    rig.still_runs();
+    assert!(rig.end_of_log().contains("given up"), "{}", rig.end_of_log());
+    rig.cluster.control_plane.resume_api_server().await.unwrap();
+    for count in [5, 6] {
+        edits::edit(&rig, count).await;
+        rig.programmed("desk").await;
+        shows(&mut phone, count).await.unwrap();
+    }
+    usage_is(&rig, 1, "0.60").await;
+}
+
+async fn what_was_charged_while_the_api_server_was_away_is_shown_when_it_is_back() {
+    let rig = Rig::running().await;
+    rig.apply(&edits::manifest()).await;
+    rig.programmed("desk").await;
+    let mut switch = rig.intake_is_open().await;
+    usage_is(&rig, 0, "0.00").await;
+    rig.cluster.control_plane.kill_api_server().await.unwrap();
+    let answer = switch.post_records(TOKEN, &record("away")).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    // Long enough for the write to have been tried, and refused, whatever its pace.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    rig.cluster.control_plane.start_api_server().await.unwrap();
+    // No further record wakes anybody.
+    usage_is(&rig, 1, "0.60").await;
+    eventually(PATIENCE, "the tenant's account shows it too", async || {
+        let tenant = rig.cluster.kubectl(&["get", "tenant", "acme", "-o", "json"]).await.json();
+        let charged = &tenant["status"]["account"]["charged"];
+        if *charged == "200.60" { Ok(()) } else { Err(charged.to_string()) }
+    })
+    .await;
 }

@@ -26,8 +26,8 @@ const AT_ONCE: usize = 16;
 pub async fn run(world: Arc<World>, stop: CancellationToken) {
     let dirty = world.dirty_shards.clone();
     dirty
-        .run(AT_ONCE, stop, move |shard| {
-            let world = world.clone();
+        .run(AT_ONCE, stop.clone(), move |shard| {
+            let (world, stop) = (world.clone(), stop.clone());
             async move {
                 let mut attempt = 1;
                 while let Err(error) = write(&world, &shard).await {
@@ -35,7 +35,11 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
                     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     tracing::warn!(%shard, %error, cause, attempt, "plan not written");
                     world.metrics.wrote("plan", "failed");
-                    tokio::time::sleep(wait).await;
+                    tokio::select! {
+                        // This process may lead again.
+                        () = stop.cancelled() => return world.mark_shards([shard]),
+                        () = tokio::time::sleep(wait) => {}
+                    }
                     attempt += 1;
                 }
             }
@@ -57,7 +61,7 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let numbers = world.plan().content(shard);
     let content = ShardContent {
         tenant: tenant::header(world, &shard.namespace),
-        overrides: overrides::entries(world, &shard.namespace, &numbers),
+        overrides: overrides::entries(world, world.clock.now(), &shard.namespace, &numbers),
         caps_reached: world
             .caps()
             .0

@@ -9,7 +9,7 @@ use kube::runtime::controller::Action;
 use super::calendar;
 use super::counted;
 use super::error::Error;
-use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -114,16 +114,21 @@ fn day_of(day: DayName) -> Day {
     }
 }
 
-/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
-pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
-    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
-    let resolved = match (&schedule.spec.calendar_ref, &calendar) {
+/// Whether the calendar that a schedule names is there.
+pub fn resolve(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -> Result<(), Finding> {
+    match (&schedule.spec.calendar_ref, calendar) {
         (Some(named), None) => refuse(
             reason::CALENDAR_NOT_FOUND,
             format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name),
         ),
         _ => Ok(()),
-    };
+    }
+}
+
+/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
+pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
+    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
+    let resolved = resolve(&schedule, calendar.as_deref());
     let compiled = compile(&schedule, calendar.as_deref());
     let accepted = compiled.as_ref().map(drop).map_err(Clone::clone);
     let now = world.clock.now();
@@ -184,6 +189,11 @@ fn programmed(
     }
     if valid.is_err() {
         return Some(refuse(reason::NOT_ACCEPTED, "numbers go on with the last timetable that was accepted"));
+    }
+    // Latched: a starting operator has not heard the routers yet.
+    let shown = schedule.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if is_true_at(shown, types::PROGRAMMED, schedule.generation()) {
+        return Some(Ok(()));
     }
     let ((digest, _), _) = documents(schedule, calendar, world.clock.now());
     let plan = world.plan();

@@ -2,7 +2,7 @@
 //!
 //! Follows the ledger's feed from the beginning of the month (nothing is remembered across restarts: what differs from
 //! the status is written), at most one write per object and five seconds, all objects together within a budget. A new
-//! `asOf` alone makes no write. A ledger that is away leaves every number as it is.
+//! `asOf` alone makes no write. A ledger that is away leaves every number as it is; a write that failed is made again.
 
 mod shown;
 
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::ResourceExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +18,18 @@ use super::claim;
 use super::key::Key;
 use super::sink::Manager;
 use super::world::{Find as _, World};
+use crate::api::NEVER_OBSERVED;
 use crate::api::tenant::{AccountStatus, TenantStatus};
-use crate::api::{FourHundredNumber, NEVER_OBSERVED};
 use crate::domain::calendar::{DEFAULT_ZONE, Month, parse_zone};
 use crate::domain::numbering::FourHundred;
 use crate::ledger::{Cursor, Ledger, TenantTotal, Usage};
 
 /// The least time between two writes to one object.
 const FLOOR: Duration = Duration::from_secs(5);
+/// Objects that may wait for their turn together: one that waits must not hold up another.
+const WAITING: usize = 100_000;
+/// Writes under way together.
+const AT_ONCE: usize = 8;
 /// Totals read at once.
 const PAGE: u32 = 1_000;
 
@@ -44,14 +48,14 @@ pub async fn run(world: Arc<World>, ledger: Arc<dyn Ledger>, stop: CancellationT
         let (world, totals, pace, stop) = (world.clone(), totals.clone(), pace.clone(), stop.clone());
         let dirty = world.usage_of.clone();
         async move {
-            dirty.run(8, stop, move |key| write_number(world.clone(), totals.clone(), pace.clone(), key)).await;
+            dirty.run(WAITING, stop, move |key| write_number(world.clone(), totals.clone(), pace.clone(), key)).await;
         }
     };
     let tenants = {
         let (world, totals, pace, stop) = (world.clone(), totals.clone(), pace.clone(), stop.clone());
         let dirty = world.usage_of_tenant.clone();
         async move {
-            dirty.run(2, stop, move |name| write_tenant(world.clone(), totals.clone(), pace.clone(), name)).await;
+            dirty.run(WAITING, stop, move |name| write_tenant(world.clone(), totals.clone(), pace.clone(), name)).await;
         }
     };
     tokio::join!(numbers, tenants, follow(world, ledger, totals, stop));
@@ -156,24 +160,24 @@ async fn write_number(world: Arc<World>, totals: Arc<Mutex<Totals>>, pace: Arc<P
     let Some(claim) = claim::held_by(&world, &key) else { return };
     let Some(number) = claim::number_of(&claim) else { return };
     let place = (number, claim.spec.tenant.clone());
-    if let Some(usage) = lock(&totals).numbers.get(&place).cloned() {
-        note_cap(&world, &usage);
-    }
-    pace.wait(&format!("number {key}")).await;
+    let known = lock(&totals).numbers.get(&place).cloned();
+    let Some(usage) = known else { return };
+    note_cap(&world, &usage);
+    let _turn = pace.wait(&format!("number {key}")).await;
     let Some(usage) = lock(&totals).numbers.get(&place).cloned() else { return };
     let Some(object) = world.stores.numbers.find_key(&key) else { return };
     let status = shown::of_number(&object, &usage, world.clock.now());
-    publish_usage(&world, &object, &status).await;
-}
-
-async fn publish_usage(world: &World, object: &FourHundredNumber, status: &crate::api::FourHundredNumberStatus) {
-    if let Err(error) = world.published.publish(world, object, Manager::Usage, status).await {
-        tracing::warn!(object = %Key::of(object), %error, "usage not written; the next change brings it");
+    if let Err(error) = world.published.publish(&world, &*object, Manager::Usage, &status).await {
+        tracing::debug!(object = %key, %error, "usage not written; it is written again");
+        world.usage_of.mark(key);
     }
 }
 
 async fn write_tenant(world: Arc<World>, totals: Arc<Mutex<Totals>>, pace: Arc<Pace>, name: String) {
-    pace.wait(&format!("tenant {name}")).await;
+    if !lock(&totals).tenants.contains_key(&name) {
+        return;
+    }
+    let _turn = pace.wait(&format!("tenant {name}")).await;
     let Some(total) = lock(&totals).tenants.get(&name).cloned() else { return };
     let Some(object) = world.stores.tenants.find_name(&name) else { return };
     let shown = object.status.as_ref().and_then(|status| status.account.clone());
@@ -193,7 +197,8 @@ async fn write_tenant(world: Arc<World>, totals: Arc<Mutex<Totals>>, pace: Arc<P
         conditions: Vec::new(),
     };
     if let Err(error) = world.published.publish(&world, &*object, Manager::Usage, &status).await {
-        tracing::warn!(tenant = object.name_any(), %error, "account not written; the next change brings it");
+        tracing::debug!(tenant = name, %error, "account not written; it is written again");
+        world.usage_of_tenant.mark(name);
     }
 }
 
@@ -203,6 +208,7 @@ struct Pace {
     spacing: Duration,
     next: Mutex<Option<Instant>>,
     last: Mutex<HashMap<String, Instant>>,
+    writing: Semaphore,
 }
 
 impl Pace {
@@ -211,11 +217,12 @@ impl Pace {
             spacing: Duration::from_secs(1) / per_second.max(1),
             next: Mutex::new(None),
             last: Mutex::new(HashMap::new()),
+            writing: Semaphore::new(AT_ONCE),
         }
     }
 
-    /// Waits for the object's turn.
-    async fn wait(&self, object: &str) {
+    /// Waits for the object's turn, which lasts as long as what is given is held.
+    async fn wait(&self, object: &str) -> Option<SemaphorePermit<'_>> {
         let now = Instant::now();
         let own = lock(&self.last).get(object).map_or(now, |last| *last + FLOOR);
         let turn = {
@@ -228,7 +235,9 @@ impl Pace {
             turn
         };
         tokio::time::sleep_until(turn).await;
+        let turn = self.writing.acquire().await.ok();
         lock(&self.last).insert(object.to_owned(), Instant::now());
+        turn
     }
 }
 

@@ -75,7 +75,21 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// One in four sets working days against named days at the same hours, so that ranks decide.
     pub fn roll(dice: &mut Dice, namespace: &str, place: usize, calendars: usize) -> Self {
+        let mut schedule = Self::roll_any(dice, namespace, place, calendars);
+        if dice.chance(25) {
+            let (from, to) = (dice.between(0, 20) * 30, dice.between(24, 48) * 30);
+            let period = |name: &str, names: &[&'static str]| {
+                (name.to_owned(), vec![Range { days: Days::Named(names.to_vec()), from, to }])
+            };
+            let others: &[&str] = if dice.chance(50) { &["Saturday", "Sunday"] } else { &["Sunday"] };
+            schedule.periods = vec![period("named", others), period("working", &["Workday"])];
+        }
+        schedule
+    }
+
+    fn roll_any(dice: &mut Dice, namespace: &str, place: usize, calendars: usize) -> Self {
         let zone = if dice.chance(60) { Zone::Shanghai } else { Zone::Berlin };
         let calendar = dice.chance(80).then(|| usize::try_from(dice.below(calendars as u64)).unwrap());
         let periods = (0..dice.between(1, 4)).map(|period| {

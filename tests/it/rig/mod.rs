@@ -2,6 +2,8 @@
 //! and price book applied; SIP and HTTP towards it. Tests may kill it, start it again and take its API server away.
 
 pub mod http;
+pub mod objects;
+pub mod process;
 pub mod sip;
 
 use std::{
@@ -88,6 +90,13 @@ impl Rig {
         self.cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", file.to_str().unwrap()]).await.ok();
     }
 
+    /// `kubectl delete` of a manifest's text, without waiting for finalizers, of which there should be none.
+    pub async fn delete(&self, text: &str) {
+        let file = self.folder.path().join("delete.yaml");
+        std::fs::write(&file, text).unwrap();
+        self.cluster.kubectl(&["delete", "--wait=false", "-f", file.to_str().unwrap()]).await.ok();
+    }
+
     /// Applies files of the examples' tenant.
     pub async fn apply_acme(&self, names: &[&str]) {
         for name in names {
@@ -111,7 +120,7 @@ impl Rig {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_fourhundred"), "operator"])
-            .args(["--gateway-namespaces", "telephony", "--namespace", "default", "--leader-election", "none"])
+            .args(["--gateway-namespaces", "telephony", "--namespace", "default"])
             .args(["--bind", "127.0.0.1", "--http", "127.0.0.1:0", "--log", "info"])
             .arg("--kubeconfig")
             .arg(self.cluster.kubeconfig(fourhundred::runtime::control_plane::ADMIN))
@@ -122,8 +131,10 @@ impl Rig {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .kill_on_drop(true);
-        if !flags.contains(&"--clock-at") {
-            command.args(["--clock-at", TUESDAY]);
+        for (flag, value) in [("--clock-at", TUESDAY), ("--leader-election", "none")] {
+            if !flags.contains(&flag) {
+                command.args([flag, value]);
+            }
         }
         self.operator = Some(command.spawn().expect("setpriv (util-linux) and the operator start"));
     }
