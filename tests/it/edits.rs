@@ -122,7 +122,7 @@ async fn a_number_whose_gateway_has_no_ready_router_says_so_and_is_programmed_wh
     let mut rig = Rig::new().await;
     let somebody_else = UdpSocket::bind(("127.0.0.1", rig.sip)).unwrap();
     rig.apply(&rig.gateway()).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     rig.apply(&manifest()).await;
     eventually(PATIENCE, "the number says that no router is ready", async || {
         let number = rig.numbers().get("desk").await.map_err(|error| error.to_string())?;
@@ -156,7 +156,7 @@ async fn a_restarted_operator_leaves_the_status_of_a_programmed_number_alone() {
     let requests = rig.cluster.requests();
     for _ in 0..2 {
         rig.kill().await;
-        rig.start(&[]).await;
+        rig.start(&[]);
         drop(rig.intake_is_open().await);
         assert_eq!(shown_edit(&mut rig.phone().await).await, 0);
         throughout(Duration::from_secs(4), "nobody writes the number's status", async || {
@@ -178,7 +178,7 @@ async fn a_restarted_operator_leaves_the_status_of_a_programmed_number_alone() {
     assert_eq!(shown_edit(&mut rig.phone().await).await, 7);
     rig.kill().await;
     edit(&rig, 8).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     rig.programmed("desk").await;
     assert_eq!(shown_edit(&mut rig.phone().await).await, 8);
 }

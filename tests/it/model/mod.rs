@@ -63,7 +63,7 @@ async fn the_product_answers_and_charges_as_the_naive_model_does() {
     let mut rig = Rig::new().await;
     let allowed: Vec<&str> = TENANTS.iter().map(|(name, _)| *name).collect();
     rig.apply(&rig.gateway().replace("values: [acme]", &format!("values: {allowed:?}"))).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let world = Arc::new(raise(&rig, &mut dice).await);
     drop(rig.intake_is_open().await);
 
