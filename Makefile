@@ -6,6 +6,9 @@ SHELL := /usr/bin/env bash
 
 # The Kubernetes minor version the integration tests run on: 1.36 or 1.34.
 KUBE ?= 1.36
+# The oldest one supported: what users write and what kubectl shows is tested there too.
+OLDEST_KUBE := 1.34
+OLDEST_TESTS := crds:: apply::
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fourhundred
@@ -17,16 +20,20 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: test
-test: ## Everything CI runs: lint, unit and integration tests, deny (the first run builds an API server: minutes)
+test: ## Everything CI runs: lint, unit and integration tests, deny (the first run builds API servers: minutes)
 	@echo "==> 1/5 format and clippy"
 	@$(MAKE) --no-print-directory lint
 	@echo "==> 2/5 unit tests and the documentation's examples"
 	@$(MAKE) --no-print-directory unit
-	@echo "==> 3/5 what the integration tests need: a Kubernetes $(KUBE) API server, etcd, kubectl, SIPp"
+	@echo "==> 3/5 what the integration tests need: API servers of Kubernetes $(KUBE) and $(OLDEST_KUBE), etcd, kubectl, SIPp"
 	@tools/sipp >/dev/null
 	@tools/control-plane assets $(KUBE)
+	@tools/control-plane assets $(OLDEST_KUBE)
 	@echo "==> 4/5 integration tests"
 	@$(MAKE) --no-print-directory integration
+ifneq ($(KUBE),$(OLDEST_KUBE))
+	@$(MAKE) --no-print-directory integration KUBE=$(OLDEST_KUBE) TESTS="$(OLDEST_TESTS)"
+endif
 	@echo "==> 5/5 licences, duplicates and sources of dependencies"
 	@$(MAKE) --no-print-directory deny
 
@@ -41,10 +48,13 @@ unit: ## Tests that need nothing but the compiler
 	$(CARGO) test --locked --no-fail-fast --doc
 
 .PHONY: integration
-integration: ## Only the integration tests; TESTS=control_plane runs those with this in their name
+integration: ## Only the integration tests; TESTS="crds:: apply::" runs those with one of these in their name
 	@tools/sipp >/dev/null
 	@assets=$$(tools/control-plane assets $(KUBE)); \
-	KUBEBUILDER_ASSETS=$$assets $(CARGO) test --locked --no-fail-fast --test '*' -- $(TESTS)
+	export KUBEBUILDER_ASSETS=$$assets; \
+	for part in $(if $(TESTS),$(TESTS),''); do \
+	    $(CARGO) test --locked --no-fail-fast --test '*' -- $$part; \
+	done
 
 .PHONY: bench-edit
 bench-edit: ## Milliseconds from an edit to the plan, the router's answer and Programmed (release build)
@@ -65,15 +75,27 @@ measure:
 	@assets=$$(tools/control-plane assets $(KUBE)); \
 	KUBEBUILDER_ASSETS=$$assets $(CARGO) test --locked --release --test it -- --bench --test-threads 1 $(BENCH)
 
+# A cluster that `make demo` did not start is only touched when it is named on make's own command line.
+DEMO_CLUSTER := $(if $(filter command line,$(origin KUBECONFIG)),$(if $(KUBECONFIG),--kubeconfig '$(KUBECONFIG)'))
+DEMO_ONCE := $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: demo
+demo: ## Everything on this machine: a cluster, the operator, calls and their cost; ONCE=1 ends after the tables, KUBECONFIG=FILE uses another cluster
+	@echo "==> 1/3 a Kubernetes $(KUBE) API server, etcd and kubectl (built once: 4-7 minutes; then at once)"
+	@$(if $(DEMO_CLUSTER),echo "    not needed: $(KUBECONFIG) is used",tools/control-plane assets $(KUBE) >/dev/null)
+	@echo "==> 2/3 SIPp, which places the calls"
+	@tools/sipp >/dev/null || echo "    going on without it: the built-in sender places the calls"
+	@echo "==> 3/3 fourhundred (the first build: 3-6 minutes; then seconds)"
+	@$(CARGO) build --locked --quiet
+	@$(if $(DEMO_CLUSTER),,KUBEBUILDER_ASSETS=$$(tools/control-plane assets $(KUBE))) exec $(CARGO) run --locked --quiet -- dev $(DEMO_CLUSTER) $(DEMO_ONCE)
+
 .PHONY: assets
 assets: ## Build kube-apiserver, etcd and kubectl into the user's cache and print their folder
 	@tools/control-plane assets $(KUBE)
 
 .PHONY: crds
 crds: ## Write the custom resource definitions again from src/api
-	@mkdir -p crds
-	$(CARGO) run --locked --quiet -- crds >crds/fourhundred.yaml.new
-	@mv crds/fourhundred.yaml.new crds/fourhundred.yaml
+	$(CARGO) run --locked --quiet -- crds --output-dir crds
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Licences, duplicate crates and sources, by deny.toml (installs a pinned cargo-deny once)

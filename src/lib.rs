@@ -13,6 +13,8 @@
 //! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
 //! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
 //! | [`embedding`] | the operator process put together: workers, probes, lease, loops | everything above |
+//! | [`serving`] | the same pipeline fed from folders, and workers alone | everything above |
+//! | [`dev`] | a cluster of one's own to try it all in | everything above |
 //! | [`commands`] | one file per subcommand | everything above |
 //!
 //! A controller never talks to a worker's internals and a worker never reads a custom resource: what passes between
@@ -22,9 +24,11 @@
 pub mod api;
 pub mod commands;
 pub mod controllers;
+pub mod dev;
 pub mod domain;
 pub mod embedding;
 pub mod folder;
 pub mod ledger;
 pub mod runtime;
+pub mod serving;
 pub mod workers;

@@ -22,6 +22,7 @@ pub mod holiday_calendar;
 pub mod number_claim;
 pub mod number_pool;
 pub mod reasons;
+pub mod reference;
 pub mod refs;
 pub mod routing_override;
 pub mod routing_schedule;

@@ -3,7 +3,20 @@
 //! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
 //! question was wrong (arguments, files, no connection).
 
+pub mod approve;
+pub mod biller;
+pub mod call;
+pub mod completion;
+pub mod crds;
+pub mod dev;
+pub mod explain_number;
+pub mod get;
 pub mod operator;
+pub mod output;
+pub mod override_;
+pub mod router;
+pub mod serve;
+pub mod target;
 
 use std::process::ExitCode;
 
@@ -16,9 +29,9 @@ use crate::runtime::telemetry::{self, LogFormat};
 #[derive(Debug, Parser)]
 #[command(name = "fourhundred", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to log: a tracing filter such as `info` or `info,fourhundred::workers=debug`
-    #[arg(long, global = true, env = "FOURHUNDRED_LOG", default_value = "info", value_name = "FILTER")]
-    pub log: String,
+    /// What to log: a tracing filter such as `info,fourhundred::workers=debug`; `info` for servers, `warn` for `dev`
+    #[arg(long, global = true, env = "FOURHUNDRED_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// How log lines look: human on a terminal and JSON otherwise, unless said here
     #[arg(long, global = true, value_enum, default_value_t)]
     pub log_format: LogFormat,
@@ -31,12 +44,52 @@ pub struct Cli {
 pub enum Command {
     /// Run the control loops, with embedded workers unless told otherwise
     Operator(operator::Arguments),
+    /// Try it all on this machine: a cluster of its own, the examples, calls and what they cost
+    Dev(dev::Arguments),
+    /// Run the whole service from folders of manifests, without an API server
+    Serve(serve::Arguments),
+    /// Show what `serve` made of its folders, as kubectl would
+    Get(get::Arguments),
+    /// Answer one gateway's calls, in a process of its own
+    Router(router::Arguments),
+    /// Book one gateway's call records, in a process of its own
+    Biller(biller::Arguments),
+    /// Print the custom resource definitions
+    Crds(crds::Arguments),
+    /// Write a verdict about a tenant's papers
+    Approve(approve::Arguments),
+    /// Send a number's calls elsewhere for a time
+    Override(override_::Arguments),
+    /// Play calls against a router and print its answers
+    Call(call::Arguments),
+    /// Show how a phone number is read
+    ExplainNumber(explain_number::Arguments),
+    /// Print a completion script for the shell
+    Completion(completion::Arguments),
+}
+
+impl Command {
+    /// The filter when nobody asks for another: where a person reads the output, only what is wrong. An API server that
+    /// is coming up answers a client's first questions with errors, which are no news.
+    fn default_log(&self) -> &'static str {
+        match self {
+            Self::Dev(_)
+            | Self::Get(_)
+            | Self::Crds(_)
+            | Self::Approve(_)
+            | Self::Override(_)
+            | Self::Call(_)
+            | Self::ExplainNumber(_)
+            | Self::Completion(_) => "warn,kube_client=off",
+            _ => "info",
+        }
+    }
 }
 
 /// Parses the process's arguments, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::install(&cli.log, cli.log_format);
+    telemetry::install(cli.log.as_deref().unwrap_or(cli.command.default_log()), cli.log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -44,6 +97,17 @@ pub fn main() -> ExitCode {
     runtime.block_on(async move {
         match cli.command {
             Command::Operator(arguments) => operator::run(arguments).await,
+            Command::Dev(arguments) => dev::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Get(arguments) => get::run(&arguments),
+            Command::Router(arguments) => router::run(arguments).await,
+            Command::Biller(arguments) => biller::run(arguments).await,
+            Command::Crds(arguments) => crds::run(&arguments),
+            Command::Approve(arguments) => approve::run(arguments).await,
+            Command::Override(arguments) => override_::run(arguments).await,
+            Command::Call(arguments) => call::run(arguments).await,
+            Command::ExplainNumber(arguments) => explain_number::run(&arguments),
+            Command::Completion(arguments) => completion::run(&arguments),
         }
     })
 }
@@ -62,4 +126,22 @@ pub fn fail(error: &dyn std::error::Error) -> ExitCode {
     }
     eprintln!("error: {text}");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_subcommand_can_be_parsed_and_shows_examples() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("EXAMPLES\n"), "{}", command.get_name());
+        }
+    }
 }

@@ -4,19 +4,28 @@
 //! What a file cannot decide (races between writers) cannot happen here: one process owns the directory.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::Stream;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 use super::driver::Kind;
 use super::key::Key;
+use super::pump::{Observation, pump};
+use super::sources::Writers;
+use super::wake;
+use super::world::World;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
@@ -39,13 +48,25 @@ struct State<K> {
     begun: bool,
 }
 
-/// A file of the data directory could not be written.
+/// A file of the data directory could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} cannot be written")]
-pub struct DirectoryError {
-    pub path: PathBuf,
-    #[source]
-    pub source: std::io::Error,
+pub enum DirectoryError {
+    #[error("{path} cannot be written")]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} cannot be read: restore it, or take it away if what it says is to be forgotten")]
+    Read { path: PathBuf },
+}
+
+/// Whether a file must be there after a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// It cannot be computed again.
+    Yes,
+    No,
 }
 
 impl<K: Kind + Serialize> Feed<K> {
@@ -68,15 +89,19 @@ impl<K: Kind + Serialize> Feed<K> {
         receiver
     }
 
-    /// These are the kind's objects now. Statuses are kept; an object whose spec differs gets a new generation.
-    pub fn replace(&self, objects: Vec<K>) {
+    /// These are the kind's objects now. Statuses are kept; an object whose spec differs gets a new generation, and one
+    /// that was not there before is created at `now`.
+    pub fn replace(&self, objects: Vec<K>, now: Timestamp) {
         let mut state = self.lock();
         let first = !std::mem::replace(&mut state.begun, true);
         let mut incoming = BTreeMap::new();
         for object in objects {
             let key = Key::of(&object);
-            let known = state.objects.get(&key).cloned().or_else(|| self.read(&key));
-            incoming.insert(key, grown(object, known.as_ref()));
+            let known = state.objects.get(&key).cloned().or_else(|| self.read(&self.file(&key)));
+            incoming.insert(key, grown(object, known.as_ref(), now));
+        }
+        if first {
+            self.forget_all_but(&incoming);
         }
         let gone: Vec<Key> = state.objects.keys().filter(|key| !incoming.contains_key(*key)).cloned().collect();
         if first {
@@ -119,7 +144,7 @@ impl<K: Kind + Serialize> Feed<K> {
         let status = Value::Object(fields_now.clone());
         let object: K = serde_json::from_value(value).ok()?;
         let object = state.stamp(object);
-        if let Err(error) = self.write(key, &object) {
+        if let Err(error) = self.write(key, &object, Durable::No) {
             return Some(Err(error));
         }
         state.objects.insert(key.clone(), object.clone());
@@ -127,14 +152,14 @@ impl<K: Kind + Serialize> Feed<K> {
         Some(Ok(status))
     }
 
-    /// Puts an object that the operator itself owns.
-    pub fn put(&self, object: K) -> Result<K, DirectoryError> {
+    /// Puts an object that the operator itself owns. It outlives a power cut.
+    pub fn put(&self, object: K, now: Timestamp) -> Result<K, DirectoryError> {
         let key = Key::of(&object);
         let mut state = self.lock();
         let known = state.objects.get(&key).cloned();
-        let object = grown(object, known.as_ref());
+        let object = grown(object, known.as_ref(), now);
         let object = state.stamp(object);
-        self.write(&key, &object)?;
+        self.write(&key, &object, Durable::Yes)?;
         state.objects.insert(key, object.clone());
         state.tell(Event::Apply(object.clone()));
         Ok(object)
@@ -154,8 +179,20 @@ impl<K: Kind + Serialize> Feed<K> {
         self.lock().objects.get(key).cloned()
     }
 
-    /// Objects kept from an earlier run.
-    pub fn kept(&self) -> Vec<K> {
+    /// Objects kept from an earlier run. One that cannot be read is an error: a forgotten claim would be given away.
+    pub fn kept(&self) -> Result<Vec<K>, DirectoryError> {
+        self.files().into_iter().map(|path| self.read(&path).ok_or(DirectoryError::Read { path })).collect()
+    }
+
+    /// Takes away what an earlier run left of objects that are no more.
+    fn forget_all_but(&self, present: &BTreeMap<Key, K>) {
+        let wanted: Vec<PathBuf> = present.keys().map(|key| self.file(key)).collect();
+        for path in self.files().into_iter().filter(|path| !wanted.contains(path)) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
@@ -164,15 +201,16 @@ impl<K: Kind + Serialize> Feed<K> {
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                    found.extend(std::fs::read_to_string(&path).ok().and_then(|text| read_yaml(&text)));
+                    found.push(path);
                 }
             }
         }
+        found.sort();
         found
     }
 
-    fn read(&self, key: &Key) -> Option<K> {
-        std::fs::read_to_string(self.file(key)).ok().and_then(|text| read_yaml(&text))
+    fn read(&self, path: &Path) -> Option<K> {
+        std::fs::read_to_string(path).ok().and_then(|text| read_yaml(&text))
     }
 
     fn file(&self, key: &Key) -> PathBuf {
@@ -180,7 +218,7 @@ impl<K: Kind + Serialize> Feed<K> {
         folder.join(format!("{}.yaml", key.name))
     }
 
-    fn write(&self, key: &Key, object: &K) -> Result<(), DirectoryError> {
+    fn write(&self, key: &Key, object: &K, durable: Durable) -> Result<(), DirectoryError> {
         let path = self.file(key);
         let mut value = value_of(object);
         if let Some(fields) = value.as_object_mut() {
@@ -188,15 +226,7 @@ impl<K: Kind + Serialize> Feed<K> {
             fields.insert("kind".to_owned(), Value::String(self.kind.to_owned()));
         }
         let text = serde_saphyr::to_string(&value).unwrap_or_else(|_| value.to_string());
-        let written = (|| {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let draft = path.with_extension("yaml.new");
-            std::fs::write(&draft, text)?;
-            std::fs::rename(&draft, &path)
-        })();
-        written.map_err(|source| DirectoryError { path, source })
+        write_whole(&path, &text, durable).map_err(|source| DirectoryError::Write { path, source })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K>> {
@@ -218,22 +248,46 @@ impl<K: Kind> State<K> {
     }
 }
 
-/// `object` with what is known of it: its status, and a generation that grows with its spec.
-fn grown<K: Kind + Serialize>(object: K, known: Option<&K>) -> K {
-    let Some(known) = known else { return object };
+/// Leaves the old text or the new one, whatever happens meanwhile.
+fn write_whole(path: &Path, text: &str, durable: Durable) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let draft = path.with_extension("yaml.new");
+    let mut file = std::fs::File::create(&draft)?;
+    file.write_all(text.as_bytes())?;
+    if durable == Durable::Yes {
+        file.sync_all()?;
+    }
+    std::fs::rename(&draft, path)?;
+    if durable == Durable::Yes {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// `object` with what is known of it: its status, its age, and a generation that grows with its spec. A status in a
+/// manifest is an export's, and not taken over.
+fn grown<K: Kind + Serialize>(object: K, known: Option<&K>, now: Timestamp) -> K {
     let mut value = value_of(&object);
-    let before = value_of(known);
-    let generation = known.meta().generation.unwrap_or(1);
+    let before = known.map(value_of).unwrap_or_default();
     let same = value.get("spec") == before.get("spec");
-    if let Some(fields) = value.as_object_mut()
-        && !fields.contains_key("status")
-        && let Some(status) = before.get("status")
-    {
-        fields.insert("status".to_owned(), status.clone());
+    if let Some(fields) = value.as_object_mut() {
+        match before.get("status") {
+            Some(status) => fields.insert("status".to_owned(), status.clone()),
+            None => fields.remove("status"),
+        };
     }
     let mut object: K = serde_json::from_value(value).unwrap_or(object);
-    object.meta_mut().generation = Some(if same { generation } else { generation + 1 });
-    object.meta_mut().resource_version.clone_from(&known.meta().resource_version);
+    let metadata = object.meta_mut();
+    match known.map(kube::Resource::meta) {
+        Some(known) => {
+            let generation = known.generation.unwrap_or(1);
+            metadata.generation = Some(if same { generation } else { generation + 1 });
+            metadata.creation_timestamp.clone_from(&known.creation_timestamp);
+            metadata.resource_version.clone_from(&known.resource_version);
+        }
+        None => metadata.creation_timestamp = Timestamp::from_second(now.as_second()).ok().map(Time),
+    }
     object
 }
 
@@ -259,7 +313,8 @@ pub struct Feeds {
     pub approvals: Feed<Approval>,
     pub schedules: Feed<RoutingSchedule>,
     pub overrides: Feed<RoutingOverride>,
-    pub namespaces: Mutex<BTreeMap<String, PartialObjectMeta<Namespace>>>,
+    /// Their labels only; they have no status.
+    pub namespaces: Feed<PartialObjectMeta<Namespace>>,
 }
 
 impl Feeds {
@@ -276,7 +331,35 @@ impl Feeds {
             approvals: Feed::new("Approval", data),
             schedules: Feed::new("RoutingSchedule", data),
             overrides: Feed::new("RoutingOverride", data),
-            namespaces: Mutex::default(),
+            namespaces: Feed::new("Namespace", data),
         })
     }
+
+    /// Pumps every feed into its store. They end with `stop`.
+    pub fn watch(&self, writers: Writers, world: &Arc<World>, stop: &CancellationToken) {
+        watch(&self.numbers, writers.numbers, world, stop, wake::number);
+        watch(&self.gateways, writers.gateways, world, stop, wake::gateway);
+        watch(&self.tariffs, writers.tariffs, world, stop, wake::tariff);
+        watch(&self.pools, writers.pools, world, stop, wake::pool);
+        watch(&self.claims, writers.claims, world, stop, wake::claim);
+        watch(&self.calendars, writers.calendars, world, stop, wake::calendar);
+        watch(&self.tenants, writers.tenants, world, stop, wake::tenant);
+        watch(&self.approvals, writers.approvals, world, stop, wake::approval);
+        watch(&self.schedules, writers.schedules, world, stop, wake::schedule);
+        watch(&self.overrides, writers.overrides, world, stop, wake::routing_override);
+        watch(&self.namespaces, writers.namespaces, world, stop, wake::namespace);
+    }
+}
+
+fn watch<K: Kind + Serialize>(
+    feed: &Feed<K>,
+    writer: Writer<K>,
+    world: &Arc<World>,
+    stop: &CancellationToken,
+    observe: fn(&Arc<World>, Observation<K>),
+) {
+    let (events, world, stop) = (feed.events(), world.clone(), stop.clone());
+    tokio::spawn(async move {
+        pump(events, writer, stop, move |observation| observe(&world, observation), |_| {}).await;
+    });
 }

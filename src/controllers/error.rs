@@ -56,6 +56,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What this needs is being decided by a reconcile that runs beside it.
+    #[error("{0}")]
+    Undecided(&'static str),
     /// A reconcile took too long.
     #[error("gave up after {0:?}")]
     TimedOut(Duration),
@@ -66,6 +69,7 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Sink { class, .. } => *class,
+            Self::Undecided(_) => ErrorClass::Conflict,
             Self::TimedOut(_) => ErrorClass::Transient,
         }
     }

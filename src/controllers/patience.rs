@@ -1,5 +1,5 @@
-//! Small memories with a time in them: how long a first status still waits, when counts were last written, which numbers
-//! were just claimed and are not in the cache yet. Bounded: each forgets what is old.
+//! Small memories with a time in them: how long a first status still waits, when counts were last written, how many
+//! claims are under way. Bounded: each forgets what is old.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::driver::Kind;
 use super::key::{Key, ObjectMetaExt as _};
+use super::recent_claims::CACHE_LAG;
 use super::world::World;
-use crate::domain::numbering::FourHundred;
 
-/// A claim's own watch event comes well within this.
-const CACHE_LAG: Duration = Duration::from_secs(30);
 /// Beyond so many entries a memory is swept of old ones.
 const MANY: usize = 4_096;
 
@@ -20,7 +18,8 @@ pub struct Patience {
     /// uid → generation and when it was first met.
     first_met: Mutex<HashMap<String, (i64, Instant)>>,
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
-    claimed: Mutex<HashMap<FourHundred, Instant>>,
+    /// Claims of each tenant whose POST is under way.
+    claiming: Mutex<HashMap<String, usize>>,
 }
 
 impl World {
@@ -53,16 +52,54 @@ impl World {
         counts.insert((kind, key.clone()), Instant::now());
     }
 
-    /// `number` was just claimed; the cache may not show it yet.
-    pub fn note_claimed(&self, number: FourHundred) {
-        let mut claimed = lock(&self.patience.claimed);
-        claimed.retain(|_, at| at.elapsed() < CACHE_LAG);
-        claimed.insert(number, Instant::now());
+    /// A seat for one more claim of `tenant`, which may have `most`: counted are those that the cache shows, those just
+    /// made, and those whose POST is under way beside this one.
+    pub fn seat(&self, tenant: &str, most: usize) -> Seat<'_> {
+        let mut claiming = lock(&self.patience.claiming);
+        let under_way = claiming.get(tenant).copied().unwrap_or(0);
+        let held = {
+            let references = self.references();
+            references.claims_of_tenant(tenant).bound + self.recent_claims.unknown_of(tenant, &references)
+        };
+        if held >= most {
+            return Seat::None { held };
+        }
+        if held + under_way >= most {
+            return Seat::Undecided;
+        }
+        claiming.insert(tenant.to_owned(), under_way + 1);
+        Seat::Taken(Taken { world: self, tenant: tenant.to_owned() })
     }
+}
 
-    /// Whether `number` was claimed a moment ago.
-    pub fn was_just_claimed(&self, number: FourHundred) -> bool {
-        lock(&self.patience.claimed).get(&number).is_some_and(|at| at.elapsed() < CACHE_LAG)
+/// Whether a tenant may claim one more number.
+#[derive(Debug)]
+pub enum Seat<'a> {
+    Taken(Taken<'a>),
+    /// It depends on how claims end that are under way.
+    Undecided,
+    /// The tenant holds as many as it may.
+    None {
+        held: usize,
+    },
+}
+
+/// A claim under way, until dropped.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    world: &'a World,
+    tenant: String,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let mut claiming = lock(&self.world.patience.claiming);
+        let left = claiming.get(&self.tenant).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            claiming.remove(&self.tenant);
+        } else {
+            claiming.insert(self.tenant.clone(), left);
+        }
     }
 }
 

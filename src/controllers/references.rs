@@ -186,6 +186,11 @@ impl References {
         numbers.iter().flat_map(|number| self.overridden.of(number)).collect()
     }
 
+    /// Whether the claim of `number` is counted.
+    pub fn knows_claim(&self, number: FourHundred) -> bool {
+        self.claims.contains_key(&number)
+    }
+
     /// Claims of a tenant.
     pub fn claims_of_tenant(&self, tenant: &str) -> ClaimCount {
         self.tenant_counts.get(tenant).copied().unwrap_or_default()

@@ -181,11 +181,13 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         Observation::Present { old, new } => {
             let Some(number) = claim::number_of(&new) else { return };
             world.references().claim(number, &new);
+            world.recent_claims.shown(number);
             (number, old.into_iter().chain([new]).collect::<Vec<_>>(), false)
         }
         Observation::Gone(old) => {
             let Some(number) = claim::number_of(&old) else { return };
             world.references().claim_gone(number);
+            world.recent_claims.shown(number);
             (number, vec![old], true)
         }
     };
@@ -193,6 +195,10 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         world.hub.claims.wake(&Key::cluster(number.to_string()));
     }
     let mut numbers = world.references().wanted.of(&number);
+    let was_bound = versions.first().is_some_and(|version| version.is_bound());
+    if was_bound && (gone || versions.last().is_some_and(|version| !version.is_bound())) {
+        numbers.extend(without_claim(world, versions.first().map_or("", |version| &version.spec.tenant)));
+    }
     for version in versions {
         let holder = claim::holder_of(&version);
         // The ledger may have charged the number before its claim was seen here.
@@ -208,6 +214,14 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
     numbers.dedup();
     numbers.retain(|key| is_concerned(world, key, number));
     world.hub.numbers.wake_all(&numbers);
+}
+
+/// Numbers of a tenant that hold none: a released one makes room in the quota.
+fn without_claim(world: &World, tenant: &str) -> Vec<Key> {
+    let Some(tenant) = world.stores.tenants.find_name(tenant) else { return Vec::new() };
+    let references = world.references();
+    let all = tenant.spec.namespaces.iter().flat_map(|namespace| references.namespaces.of(namespace));
+    all.filter(|key| references.holders.of(key).is_empty()).collect()
 }
 
 /// Whether a claim's change matters to `key`: not where it shows what a reconcile of that very object just did.

@@ -1,6 +1,7 @@
 //! What a reconcile may look at: the stores, the reverse index, the plan book, the clock, and the one sink for writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,15 +12,14 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::driver::Kind;
+use super::facts::Facts;
 use super::hub::Hub;
 use super::key::Key;
 use super::patience::Patience;
 use super::plan::book::PlanBook;
 use super::plan::shard::ShardKey;
 use super::publish::Published;
-use super::references::References;
 use super::sink::Sink;
-use super::tariff::Books;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
@@ -113,12 +113,11 @@ pub struct CapsReached(pub BTreeMap<FourHundred, String>);
 /// See the module's text.
 #[derive(Debug)]
 pub struct World {
-    pub stores: Stores,
+    /// What judgements look at; a `World` is used as one where a check asks for it.
+    pub facts: Facts,
     pub hub: Hub,
     pub sink: Sink,
-    pub clock: Clock,
     pub metrics: ControllerMetrics,
-    pub settings: Settings,
     pub published: Published,
     /// Shards whose parts must be rendered anew.
     pub dirty_shards: DirtySet<ShardKey>,
@@ -128,14 +127,12 @@ pub struct World {
     pub usage_of_tenant: DirtySet<String>,
     /// When this process began; claims made since are known whole.
     pub began: Timestamp,
-    references: Mutex<References>,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
     caps: Mutex<CapsReached>,
     jitter: AtomicU64,
     pub(super) patience: Patience,
-    pub(super) books: Books,
     /// The year that plans were compiled in: they carry last, this and next year's days.
     pub(super) plan_year: std::sync::atomic::AtomicI32,
     /// Moves when a gateway's spec changes.
@@ -156,34 +153,25 @@ impl World {
         seed: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
-            stores,
+            facts: Facts::new(stores, settings, clock),
             hub,
             sink,
             metrics,
-            settings,
             published: Published::default(),
             dirty_shards: DirtySet::default(),
             began: clock.now(),
-            clock,
-            references: Mutex::default(),
             plan: Mutex::default(),
             parts: Mutex::default(),
             gateway_words: Mutex::default(),
             caps: Mutex::default(),
             jitter: AtomicU64::new(seed | 1),
             patience: Patience::default(),
-            books: Books::default(),
             plan_year: std::sync::atomic::AtomicI32::new(0),
             gateways_changed: tokio::sync::watch::Sender::new(0),
             listing: Mutex::default(),
             usage_of: DirtySet::default(),
             usage_of_tenant: DirtySet::default(),
         })
-    }
-
-    /// The reverse index.
-    pub fn references(&self) -> MutexGuard<'_, References> {
-        self.references.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The plan book.
@@ -252,6 +240,14 @@ impl World {
         for shard in shards {
             self.dirty_shards.mark(shard);
         }
+    }
+}
+
+impl Deref for World {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.facts
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Endpoint {
 /// The endpoints on the command line.
 pub fn endpoints(arguments: &Arguments) -> Result<Vec<Endpoint>, StartError> {
     let token = match &arguments.worker_token_file {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| StartError::Token(path.clone(), error))?,
+        Some(path) => super::read_token(path)?,
         None => String::new(),
     };
     let parse = |text: &String| {
@@ -43,7 +43,7 @@ pub fn endpoints(arguments: &Arguments) -> Result<Vec<Endpoint>, StartError> {
         let (gateway, url) = text.split_once('=').ok_or_else(wrong)?;
         let (namespace, name) = gateway.split_once('/').ok_or_else(wrong)?;
         let address = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
-        Ok(Endpoint { gateway: Key::new(namespace, name), address: address.to_owned(), token: token.trim().to_owned() })
+        Ok(Endpoint { gateway: Key::new(namespace, name), address: address.to_owned(), token: token.clone() })
     };
     arguments.worker_endpoints.iter().map(parse).collect()
 }

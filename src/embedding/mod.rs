@@ -7,9 +7,12 @@ mod acks;
 mod secrets;
 mod words;
 
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -32,7 +35,7 @@ use crate::runtime::metrics::ControllerMetrics;
 use crate::workers::feed;
 use crate::workers::house::{self, House};
 
-pub use words::follow_house;
+pub use words::{follow_house, told};
 
 /// The process could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -89,34 +92,100 @@ pub fn open_ledger(
     Ok(Arc::new(ledger))
 }
 
+/// How the data directory is opened and what serves from it.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub data: PathBuf,
+    /// The address that listeners bind.
+    pub bind: IpAddr,
+    pub clock: Clock,
+    pub crash_points: Option<CrashPoints>,
+    pub roles: Roles,
+}
+
+/// What workers in this process do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Roles {
+    RouterAndBiller,
+    Router,
+    Biller,
+}
+
+impl Opening {
+    /// Router and biller, at the system's clock or from `clock_at` on.
+    pub fn new(data: PathBuf, bind: IpAddr, clock_at: Option<Timestamp>) -> Self {
+        let clock = clock_at.map_or(Clock::SYSTEM, Clock::showing);
+        Self { data, bind, clock, crash_points: None, roles: Roles::RouterAndBiller }
+    }
+}
+
 impl Embedding {
-    /// Opens the data directory: ledger and plan copy. Nothing is served yet, and no API server is asked.
+    /// Opens the data directory as the arguments ask. Nothing is served yet, and no API server is asked.
     pub fn open(arguments: &Arguments) -> Result<Self, StartError> {
-        let data = |source| StartError::Data { path: arguments.data.clone(), source };
-        std::fs::create_dir_all(&arguments.data).map_err(data)?;
-        let seed = random()?;
-        let clock = arguments.clock();
+        let opening = Opening {
+            crash_points: arguments.crash_point.clone(),
+            ..Opening::new(arguments.data.clone(), arguments.bind, arguments.clock_at)
+        };
+        match arguments.workers {
+            Workers::Embedded => Self::with_workers(&opening),
+            Workers::None => Self::without_workers(&opening),
+        }
+    }
+
+    fn without_workers(opening: &Opening) -> Result<Self, StartError> {
+        let failed = |source| StartError::Data { path: opening.data.clone(), source };
+        std::fs::create_dir_all(&opening.data).map_err(failed)?;
         let mut registry = Registry::default();
         let metrics = ControllerMetrics::register(&mut registry);
-        let (mut house, mut ledger) = (None, None);
-        if arguments.workers == Workers::Embedded {
-            let opened = open_ledger(&arguments.data, arguments.crash_point.as_ref(), clock)?;
-            ledger = Some(opened.clone());
-            let options = house::Options {
-                bind: arguments.bind,
-                data: arguments.data.clone(),
-                clock,
-                ledger: Some(opened),
-                routes_calls: true,
-                calls_per_second_and_peer: None,
-                epoch: format!("{seed:016x}"),
-            };
-            let opened = House::open(options).map_err(data)?;
-            opened.register(&mut registry);
-            house = Some(opened);
-        }
-        Ok(Self { house, ledger, registry, metrics, clock, seed })
+        Ok(Self { house: None, ledger: None, registry, metrics, clock: opening.clock, seed: random()? })
     }
+
+    /// Opens the ledger, where a biller needs it, and the plan copy.
+    pub fn with_workers(opening: &Opening) -> Result<Self, StartError> {
+        let mut embedding = Self::without_workers(opening)?;
+        if opening.roles != Roles::Router {
+            let ledger = open_ledger(&opening.data, opening.crash_points.as_ref(), opening.clock)?;
+            embedding.ledger = Some(ledger);
+        }
+        let options = house::Options {
+            bind: opening.bind,
+            data: opening.data.clone(),
+            clock: opening.clock,
+            ledger: embedding.ledger.clone(),
+            routes_calls: opening.roles != Roles::Biller,
+            calls_per_second_and_peer: None,
+            epoch: format!("{:016x}", embedding.seed),
+        };
+        let house = House::open(options).map_err(|source| StartError::Data { path: opening.data.clone(), source })?;
+        house.register(&mut embedding.registry);
+        embedding.house = Some(house);
+        Ok(embedding)
+    }
+}
+
+/// Listens for probes at `address` and writes the bound one to `http.addr` under `data`; the future serves until `stop`.
+pub async fn probe(
+    data: &Path,
+    address: SocketAddr,
+    readiness: &Readiness,
+    registry: Registry,
+    stop: &CancellationToken,
+) -> Result<impl Future<Output = ()> + Send + use<>, StartError> {
+    let socket = TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
+    announce(data, &socket);
+    let probes = probes(readiness.clone(), Arc::new(registry));
+    let stop = stop.clone();
+    Ok(async move {
+        if let Err(error) = serve(socket, probes, stop).await {
+            tracing::error!(%error, "probes ended");
+        }
+    })
+}
+
+/// The token in a file, without the white space around it.
+pub fn read_token(path: &Path) -> Result<String, StartError> {
+    let text = std::fs::read_to_string(path).map_err(|error| StartError::Token(path.to_owned(), error))?;
+    Ok(text.trim().to_owned())
 }
 
 /// Runs the operator until `stop`.
@@ -128,15 +197,7 @@ pub async fn operate(arguments: Arguments, embedding: Embedding, stop: Cancellat
     }
     let readiness = Readiness::default();
     readiness.wait_for("client", "no API server has answered yet");
-    let socket = TcpListener::bind(arguments.http).await.map_err(|e| StartError::Listen(arguments.http, e))?;
-    announce(&arguments.data, &socket);
-    let probes = probes(readiness.clone(), Arc::new(registry));
-    let probing = stop.clone();
-    tasks.spawn(async move {
-        if let Err(error) = serve(socket, probes, probing).await {
-            tracing::error!(%error, "probes ended");
-        }
-    });
+    tasks.spawn(probe(&arguments.data, arguments.http, &readiness, registry, &stop).await?);
 
     let client = kubernetes::connect(arguments.kubeconfig.as_deref(), arguments.context.clone()).await?;
     let namespaces = gateway_namespaces(&arguments);

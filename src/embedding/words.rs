@@ -105,8 +105,14 @@ pub fn acknowledge(world: &World, gateway: &Key, router: &str, word: Option<Rout
     if changed {
         world.hub.numbers.wake_all(&numbers);
         world.hub.gateways.wake(gateway);
-        let overrides = world.references().waiting_overrides(&numbers);
+        let (overrides, schedules) = {
+            let references = world.references();
+            let schedules: std::collections::BTreeSet<Key> =
+                numbers.iter().flat_map(|number| references.schedules.named_by(number)).cloned().collect();
+            (references.waiting_overrides(&numbers), schedules)
+        };
         world.hub.overrides.wake_all(&overrides);
+        world.hub.schedules.wake_all(&schedules);
         let emptied = world.plan().emptied(gateway);
         world.mark_shards(emptied);
     }

@@ -1,5 +1,6 @@
 //! Which files of a folder are manifests, in an order that does not depend on the file system.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -20,20 +21,30 @@ pub(super) struct Found {
     pub routing_tests: Vec<PathBuf>,
 }
 
-/// Lists `path` and what is below it. As with `kubectl apply -R`, links to folders are not followed (a mounted
+/// Lists `paths` and what is below them. As with `kubectl apply -R`, links to folders are not followed (a mounted
 /// ConfigMap's files are links to files, which are) and a file named on its own is read whatever its name.
-pub(super) fn list(path: &Path) -> Result<Found, Problem> {
+/// Folders below that are named as one of `skip` are passed over. A file reached twice is read once.
+pub(super) fn list(paths: &[PathBuf], skip: &[String]) -> Result<Found, Problem> {
     let mut found = Found::default();
-    let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    if kind.is_dir() {
-        walk(path, 0, &mut found)?;
-    } else {
-        found.put(path.to_owned());
+    for path in paths {
+        let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        if kind.is_dir() {
+            walk(path, 0, skip, &mut found)?;
+        } else {
+            found.put(path.clone());
+        }
     }
+    found.manifests = once_each(found.manifests);
+    found.routing_tests = once_each(found.routing_tests);
     Ok(found)
 }
 
-fn walk(folder: &Path, level: usize, found: &mut Found) -> Result<(), Problem> {
+fn once_each(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths.into_iter().filter(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))).collect()
+}
+
+fn walk(folder: &Path, level: usize, skip: &[String], found: &mut Found) -> Result<(), Problem> {
     if level > MAX_LEVELS {
         return Err(problem(folder, Fault::TooDeep { limit: MAX_LEVELS }));
     }
@@ -49,7 +60,9 @@ fn walk(folder: &Path, level: usize, found: &mut Found) -> Result<(), Problem> {
         }
         let path = entry.path();
         if entry.file_type().map_err(unreadable)?.is_dir() {
-            walk(&path, level + 1, found)?;
+            if !skip.iter().any(|skipped| *skipped == name) {
+                walk(&path, level + 1, skip, found)?;
+            }
         } else if is_manifest(&name) && path.is_file() {
             found.put(path);
         }

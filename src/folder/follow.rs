@@ -72,7 +72,7 @@ impl Follower {
 }
 
 fn traces(path: &Path) -> Vec<Trace> {
-    let found = files::list(path).unwrap_or_default();
+    let found = files::list(&[path.to_owned()], &[]).unwrap_or_default();
     let all = found.manifests.into_iter().chain(found.routing_tests);
     all.map(|file| match std::fs::metadata(&file) {
         Ok(seen) => (file, seen.len(), seen.mtime(), seen.mtime_nsec(), seen.ino()),

@@ -48,7 +48,12 @@ pub struct Note {
 impl Folder {
     /// Reads `path`, a folder or one file, with everything below it. All problems are told at once.
     pub fn read(path: &Path, schemas: &Schemas) -> Result<Self, Vec<Problem>> {
-        let found = files::list(path).map_err(|problem| vec![problem])?;
+        Self::read_all(&[path.to_owned()], &[], schemas)
+    }
+
+    /// Reads several folders or files as one, passing over folders below them that are named as one of `skip`.
+    pub fn read_all(paths: &[PathBuf], skip: &[String], schemas: &Schemas) -> Result<Self, Vec<Problem>> {
+        let found = files::list(paths, skip).map_err(|problem| vec![problem])?;
         let mut objects = Objects::default();
         let mut notes = Vec::new();
         let mut problems = Vec::new();

@@ -134,6 +134,11 @@ impl Objects {
         self.secrets.get(&(namespace.to_owned(), name.to_owned()))
     }
 
+    /// All Secrets by namespace and name.
+    pub fn secrets(&self) -> impl Iterator<Item = (&(String, String), &SecretValues)> {
+        self.secrets.iter()
+    }
+
     /// Labels of a Namespace, with the name's label that the API server sets. A namespace that the folder does not
     /// declare has that label alone.
     pub fn namespace_labels(&self, name: &str) -> BTreeMap<String, String> {

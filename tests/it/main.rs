@@ -15,15 +15,24 @@
 #[macro_use]
 mod harness;
 
+mod apply;
 mod bench;
+mod canaries;
+mod cases;
+mod claims;
 mod control_plane;
 mod crashes;
+mod crds;
 mod edits;
+mod examples;
 mod interruption;
+mod leadership;
 mod model;
 mod outages;
+mod quiet;
 mod rig;
 mod sip_load;
+mod timetables;
 
 fn main() -> std::process::ExitCode {
     // Figures and long runs on request only: `make bench-edit`, `bench-embedded`, `crash`.
@@ -31,11 +40,19 @@ fn main() -> std::process::ExitCode {
         return harness::run([bench::trials()]);
     }
     harness::run([
+        apply::trials(),
         control_plane::trials(),
+        crds::trials(),
         interruption::trials(),
         edits::trials(),
         outages::trials(),
         crashes::trials(),
+        examples::trials(),
+        timetables::trials(),
+        claims::trials(),
+        leadership::trials(),
+        quiet::trials(),
+        canaries::trials(),
         sip_load::trials(),
         model::trials(),
     ])

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::runtime::controller::Action;
 
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, refuse};
 use super::key::ObjectMetaExt as _;
 use super::sink::Manager;
@@ -27,12 +28,13 @@ pub async fn reconcile(approval: Arc<Approval>, world: Arc<World>) -> Result<Act
     Ok(Action::await_change())
 }
 
-fn covers(approval: &Approval, world: &World) -> Result<(), Finding> {
+/// Whether the verdict speaks of its subject as it stands.
+pub fn covers(approval: &Approval, facts: &Facts) -> Result<(), Finding> {
     let subject = &approval.spec.subject;
     if subject.kind != SubjectKind::Tenant {
         return refuse(reason::NOT_YET_SUPPORTED, "subject.kind SmsSignature is not served by this version");
     }
-    let Some(tenant) = world.stores.tenants.find_name(&subject.name) else {
+    let Some(tenant) = facts.stores.tenants.find_name(&subject.name) else {
         return refuse(reason::SUBJECT_NOT_FOUND, format!("there is no Tenant {}", subject.name));
     };
     if tenant.spec.papers.is_none() {

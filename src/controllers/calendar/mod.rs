@@ -96,7 +96,7 @@ fn notice_new_year(world: &World, now: Timestamp) {
 }
 
 /// This year must be there, and from 1 November the next.
-fn complete(calendar: &HolidayCalendar, now: Timestamp) -> Result<(), Finding> {
+pub fn complete(calendar: &HolidayCalendar, now: Timestamp) -> Result<(), Finding> {
     let Some(today) = local(now) else { return Ok(()) };
     let has = |year: i16| calendar.spec.years.iter().any(|listed| listed.year == i32::from(year));
     let wanted = if today.month() >= 11 { vec![today.year(), today.year() + 1] } else { vec![today.year()] };

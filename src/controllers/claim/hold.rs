@@ -1,5 +1,6 @@
 //! Taking a number for a holder: the race, the return of a resting number, and the choice of one by pattern.
 
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
 
@@ -8,7 +9,8 @@ use crate::api::number_claim::{ClaimState, Holder};
 use crate::api::reasons as reason;
 use crate::api::{NumberClaim, NumberClaimSpec, NumberPool};
 use crate::controllers::error::Error;
-use crate::controllers::findings::Finding;
+use crate::controllers::facts::Facts;
+use crate::controllers::findings::{Finding, refuse};
 use crate::controllers::key::Key;
 use crate::controllers::pool;
 use crate::controllers::sink::ClaimCreation;
@@ -41,19 +43,7 @@ pub async fn hold(
             format!("no NumberPool covers {number}: choose a number from a pool's ranges (kubectl get npool)");
         return Ok(Held::No(Finding::new(reason::NUMBER_NOT_IN_POOL, sentence)));
     };
-    let claim = NumberClaim {
-        metadata: ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() },
-        spec: NumberClaimSpec {
-            tenant: tenant.to_owned(),
-            holder: Holder { namespace: holder.namespace.clone(), name: holder.name.clone() },
-            pool: pool.name_any(),
-            grade: pool::grade_of(pool, number).map(|grade| grade.name.clone()),
-            state: ClaimState::Bound,
-            claimed_at: text(world.clock.now()),
-            cooling_until: None,
-            served_at: None,
-        },
-    };
+    let claim = new_claim(holder, tenant, number, pool, world.clock.now());
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
         ClaimCreation::Created(created) => Ok(Held::Yes(created)),
@@ -64,22 +54,29 @@ pub async fn hold(
     }
 }
 
+/// The claim that makes `holder` the holder of `number` from `at` on.
+pub fn new_claim(holder: &Key, tenant: &str, number: FourHundred, pool: &NumberPool, at: Timestamp) -> NumberClaim {
+    NumberClaim {
+        metadata: ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() },
+        spec: NumberClaimSpec {
+            tenant: tenant.to_owned(),
+            holder: Holder { namespace: holder.namespace.clone(), name: holder.name.clone() },
+            pool: pool.name_any(),
+            grade: pool::grade_of(pool, number).map(|grade| grade.name.clone()),
+            state: ClaimState::Bound,
+            claimed_at: text(at),
+            cooling_until: None,
+            served_at: None,
+        },
+    }
+}
+
 async fn settle(world: &World, holder: &Key, tenant: &str, claim: NumberClaim) -> Result<Held, Error> {
-    let number = claim.number().to_owned();
-    let ours = claim.spec.tenant == tenant;
-    if ours && claim.is_bound() && holder_of(&claim) == *holder {
-        return Ok(Held::Yes(Box::new(claim)));
+    if let Err(finding) = may_take(&claim, holder, tenant) {
+        return Ok(Held::No(finding));
     }
     if claim.is_bound() {
-        return Ok(Held::No(Finding::new(
-            reason::NUMBER_TAKEN,
-            format!("{number} is held already: choose another number"),
-        )));
-    }
-    if !ours {
-        let until = claim.spec.cooling_until.as_deref().unwrap_or("further notice");
-        let sentence = format!("{number} was released and rests until {until}: wait, or choose another number");
-        return Ok(Held::No(Finding::new(reason::NUMBER_COOLING, sentence)));
+        return Ok(Held::Yes(Box::new(claim)));
     }
     let mut back = claim;
     back.spec.state = ClaimState::Bound;
@@ -89,15 +86,49 @@ async fn settle(world: &World, holder: &Key, tenant: &str, claim: NumberClaim) -
     Ok(Held::Yes(Box::new(world.sink.replace_claim(&back).await?)))
 }
 
+/// Whether a claim is `holder`'s, or rests and may go back to the tenant that released it. The answer names no other
+/// tenant.
+pub fn may_take(claim: &NumberClaim, holder: &Key, tenant: &str) -> Result<(), Finding> {
+    let number = claim.number();
+    let ours = claim.spec.tenant == tenant;
+    if claim.is_bound() {
+        return if ours && holder_of(claim) == *holder {
+            Ok(())
+        } else {
+            refuse(reason::NUMBER_TAKEN, format!("{number} is held already: choose another number"))
+        };
+    }
+    if ours {
+        return Ok(());
+    }
+    let until = claim.spec.cooling_until.as_deref().unwrap_or("further notice");
+    refuse(
+        reason::NUMBER_COOLING,
+        format!("{number} was released and rests until {until}: wait, or choose another number"),
+    )
+}
+
 fn taken(number: FourHundred) -> Finding {
     Finding::new(reason::NUMBER_TAKEN, format!("{number} is held already: choose another number"))
 }
 
-/// The first free number of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once
-/// seldom want the same one.
-pub fn choose(world: &World, holder: &Key, pool: &NumberPool, pattern: &str) -> Result<FourHundred, Finding> {
+/// The number that `holder` had and that still rests, so that an object created again gets its own back; else the first
+/// free one of `pool` that matches `pattern`, in an order of `holder`'s own, so that many choosers at once seldom want the
+/// same one.
+pub fn choose(
+    facts: &Facts,
+    holder: &Key,
+    tenant: &str,
+    pool: &NumberPool,
+    pattern: &str,
+) -> Result<FourHundred, Finding> {
     let parsed: VanityPattern =
         pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
+    let earlier = facts.references().holders.of(holder);
+    let mut earlier = earlier.into_iter().filter(|number| parsed.matches(*number) && pool::covers(pool, *number));
+    if let Some(number) = earlier.find(|number| rests_for(facts, tenant, *number)) {
+        return Ok(number);
+    }
     let ranges = pool::ranges(pool);
     let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
     if size == 0 {
@@ -107,15 +138,20 @@ pub fn choose(world: &World, holder: &Key, pool: &NumberPool, pattern: &str) -> 
     let start = seed.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % size;
     (0..size)
         .filter_map(|step| pool::nth(&ranges, (start + step) % size))
-        .find(|number| parsed.matches(*number) && is_free(world, pool, *number))
+        .find(|number| parsed.matches(*number) && is_free(facts, pool, *number))
         .ok_or_else(|| none_free(pool, pattern))
 }
 
-fn is_free(world: &World, pool: &NumberPool, number: FourHundred) -> bool {
+fn rests_for(facts: &Facts, tenant: &str, number: FourHundred) -> bool {
+    let claim = facts.stores.claims.find_name(&number.to_string());
+    claim.is_some_and(|claim| !claim.is_bound() && claim.spec.tenant == tenant) && !facts.recent_claims.has(number)
+}
+
+fn is_free(facts: &Facts, pool: &NumberPool, number: FourHundred) -> bool {
     let text = number.to_string();
     !pool.spec.reserved.contains(&text)
-        && world.stores.claims.find_name(&text).is_none()
-        && !world.was_just_claimed(number)
+        && facts.stores.claims.find_name(&text).is_none()
+        && !facts.recent_claims.has(number)
 }
 
 fn none_free(pool: &NumberPool, pattern: &str) -> Finding {

@@ -11,9 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-pub use hold::{Held, choose, hold};
+pub use hold::{Held, choose, hold, may_take, new_claim};
 
 use super::error::Error;
+use super::facts::Facts;
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Presence;
 use super::world::{Find as _, World};
@@ -34,14 +35,16 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
     Key::new(&claim.spec.holder.namespace, &claim.spec.holder.name)
 }
 
-/// The bound claim whose holder is `key`; the oldest where there are two.
-pub fn held_by(world: &World, key: &Key) -> Option<Arc<NumberClaim>> {
-    let numbers = world.references().holders.of(key);
+/// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
+/// shows it.
+pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
+    let numbers = facts.references().holders.of(key);
     numbers
         .into_iter()
-        .filter_map(|number| world.stores.claims.find_name(&number.to_string()))
+        .filter_map(|number| facts.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
+        .or_else(|| facts.recent_claims.of(key).map(Arc::new))
 }
 
 /// Releases a claim whose holder is gone, and frees one that has rested long enough.

@@ -4,8 +4,9 @@ use kube::ResourceExt as _;
 
 use crate::api::CallGateway;
 use crate::api::call_gateway::NamespacesFrom;
+use crate::controllers::facts::Facts;
 use crate::controllers::key::Key;
-use crate::controllers::world::{Find as _, World};
+use crate::controllers::world::Find as _;
 
 /// Whether numbers of a namespace may attach to a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +21,9 @@ pub enum Admission {
 }
 
 /// The admission of `namespace` to `gateway`.
-pub fn of(world: &World, key: &Key, gateway: Option<&CallGateway>, namespace: &str) -> Admission {
+pub fn of(facts: &Facts, key: &Key, gateway: Option<&CallGateway>, namespace: &str) -> Admission {
     let Some(gateway) = gateway else { return Admission::Unknown };
-    if !world.settings.gateway_namespaces.contains(&key.namespace) {
+    if !facts.settings.gateway_namespaces.contains(&key.namespace) {
         return Admission::NotServed;
     }
     match gateway.spec.namespaces_from() {
@@ -31,7 +32,7 @@ pub fn of(world: &World, key: &Key, gateway: Option<&CallGateway>, namespace: &s
         NamespacesFrom::Same => Admission::NotAllowed,
         NamespacesFrom::Selector => {
             let selector = gateway.spec.allowed_namespaces.as_ref().and_then(|allowed| allowed.selector.as_ref());
-            match (selector, world.stores.namespaces.find_name(namespace)) {
+            match (selector, facts.stores.namespaces.find_name(namespace)) {
                 (Some(selector), Some(found)) if selector.matches(found.labels()) => Admission::Admitted,
                 (_, None) => Admission::Unknown,
                 _ => Admission::NotAllowed,

@@ -27,8 +27,11 @@ pub fn shard(gateway: &Key) -> ShardKey {
 pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
     let shard = shard(gateway);
     let Some(object) = world.stores.gateways.find_key(gateway).filter(|object| !object.is_terminating()) else {
-        world.sink.delete_part(&gateway.namespace, &shard.part_name(LEAF)).await?;
-        world.plan().note_deleted(&shard, LEAF);
+        // The head goes last: a router keeps it while it still has numbers of the gateway.
+        if !world.plan().has_leaves(gateway) {
+            world.sink.delete_part(&gateway.namespace, &shard.part_name(LEAF)).await?;
+            world.plan().note_deleted(&shard, LEAF);
+        }
         return Ok(());
     };
     if super::check(&object, world).is_err() {

@@ -11,6 +11,7 @@ use kube::runtime::controller::Action;
 
 use super::counted;
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, join, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::world::{GatewayWord, World};
@@ -37,9 +38,9 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         world.mark_shards([head::shard(&key)]);
     }
     let word = world.gateway_word(&key).unwrap_or_default();
-    let facts = facts(&world, &key, &word);
+    let loaded = loaded(&world, &key, &word);
     if accepted.is_ok()
-        && facts.programmed.is_err()
+        && loaded.programmed.is_err()
         && let Some(left) = world.grace_left(&*gateway, GRACE)
     {
         return Ok(Action::requeue(left));
@@ -51,7 +52,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         world.clock.now(),
     );
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
-    let programmed = accepted.clone().map_err(|_| not_accepted()).and(facts.programmed.clone());
+    let programmed = accepted.clone().map_err(|_| not_accepted()).and(loaded.programmed.clone());
     set.set_result(types::PROGRAMMED, reason::PROGRAMMED, &programmed);
     if let Some(ledger) = ledger(&word) {
         set.set_result(types::LEDGER_AVAILABLE, reason::LEDGER_AVAILABLE, &ledger);
@@ -83,13 +84,13 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
             .map(|(listener, value)| ListenerAddress { listener: listener.clone(), value: value.clone() })
             .collect(),
         attached_numbers: i64::try_from(world.references().gateways.count(&key)).ok(),
-        plan: facts.head.map(|digest| PlanStatus {
+        plan: loaded.head.map(|digest| PlanStatus {
             digest: digest.to_string(),
-            loaded_by: facts.loaded_by,
-            of: facts.routers,
+            loaded_by: loaded.loaded_by,
+            of: loaded.routers,
         }),
         workers: vec![
-            WorkerStatus { name: "router".to_owned(), ready: facts.routers, desired },
+            WorkerStatus { name: "router".to_owned(), ready: loaded.routers, desired },
             WorkerStatus { name: "biller".to_owned(), ready: i32::from(matches!(word.ledger, Some(Ok(())))), desired },
         ],
         conditions: set.finish(),
@@ -97,14 +98,15 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     counted::publish(&world, &*gateway, old.map(|status| status.conditions), status.conditions.clone(), &status).await
 }
 
-struct Facts {
+/// What the workers' acknowledgements come to.
+struct Loaded {
     head: Option<Digest>,
     routers: i32,
     loaded_by: i32,
     programmed: Result<(), Finding>,
 }
 
-fn facts(world: &World, key: &Key, word: &GatewayWord) -> Facts {
+fn loaded(world: &World, key: &Key, word: &GatewayWord) -> Loaded {
     let shard = head::shard(key);
     let plan = world.plan();
     let head = plan.written(&shard, head::LEAF);
@@ -121,7 +123,7 @@ fn facts(world: &World, key: &Key, word: &GatewayWord) -> Facts {
     } else {
         Ok(())
     };
-    Facts { head, routers, loaded_by, programmed }
+    Loaded { head, routers, loaded_by, programmed }
 }
 
 fn not_accepted() -> Finding {
@@ -154,9 +156,9 @@ fn intake(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Findin
 }
 
 /// Whether this version serves the gateway as asked.
-pub fn check(gateway: &CallGateway, world: &World) -> Result<(), Finding> {
+pub fn check(gateway: &CallGateway, facts: &Facts) -> Result<(), Finding> {
     let namespace = gateway.metadata.namespace.as_deref().unwrap_or_default();
-    if !world.settings.gateway_namespaces.contains(namespace) {
+    if !facts.settings.gateway_namespaces.contains(namespace) {
         return refuse(
             reason::NAMESPACE_NOT_SERVED,
             format!(

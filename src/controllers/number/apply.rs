@@ -6,13 +6,16 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::build;
+use super::checks::quota_exceeded;
 use super::dereference::Refs;
 use super::validate::{Standing, Verdict, Wish};
+use crate::api::reasons as reason;
 use crate::api::{FourHundredNumber, NumberClaim};
 use crate::controllers::claim::{self, Held};
 use crate::controllers::error::Error;
 use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
+use crate::controllers::patience::Seat;
 use crate::controllers::plan::book::{Intent, Progress};
 use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
 use crate::controllers::tenant::Membership;
@@ -39,7 +42,7 @@ pub async fn apply(
     let key = Key::of(number);
     let (accepted, claim) = take_claim(&key, number, refs, verdict, world).await?;
     let intent = match (&accepted, &claim) {
-        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world),
+        (Ok(()), Some(claim)) => intent(number, refs, verdict, claim, world.clock.now()),
         (Err(_), Some(claim)) if !matches!(verdict.standing, Standing::Withdraw) => keep(claim),
         _ => Intent::Withdraw,
     };
@@ -59,38 +62,72 @@ async fn take_claim(
     refs: &Refs,
     verdict: &Verdict,
     world: &World,
-) -> Result<(Result<(), Finding>, Option<NumberClaim>), Error> {
+) -> Result<Taken, Error> {
     let own = || refs.own_claim.as_deref().cloned();
     if verdict.accepted.is_err() || own().is_some() {
         return Ok((verdict.accepted.clone(), own()));
     }
     let Membership::Of(tenant) = &refs.membership else { return Ok((verdict.accepted.clone(), None)) };
-    let wanted = match &verdict.wish {
-        Some(Wish::Number(wanted)) => *wanted,
-        Some(Wish::Choose) => match chosen(key, number, refs, world) {
+    let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
+    let tenant = tenant.name_any();
+    let _seat = match world.seat(&tenant, most) {
+        Seat::Taken(seat) => seat,
+        Seat::Undecided => return Err(Error::Undecided("the tenant's last free numbers are being claimed")),
+        Seat::None { held } => return Ok((Err(quota_exceeded(held, most)), None)),
+    };
+    match &verdict.wish {
+        Some(Wish::Number(wanted)) => hold(key, &tenant, *wanted, refs, world).await,
+        Some(Wish::Choose) => choose(key, &tenant, number, refs, world).await,
+        None => Ok((verdict.accepted.clone(), None)),
+    }
+}
+
+type Taken = (Result<(), Finding>, Option<NumberClaim>);
+
+async fn hold(key: &Key, tenant: &str, wanted: FourHundred, refs: &Refs, world: &World) -> Result<Taken, Error> {
+    Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref()).await? {
+        Held::Yes(claim) => {
+            world.recent_claims.note(wanted, Some(claim.as_ref().clone()));
+            (Ok(()), Some(*claim))
+        }
+        Held::No(finding) => {
+            world.recent_claims.note(wanted, None);
+            (Err(finding), None)
+        }
+    })
+}
+
+/// Chooses until a number is held: somebody else may take the same one in between.
+async fn choose(
+    key: &Key,
+    tenant: &str,
+    number: &FourHundredNumber,
+    refs: &Refs,
+    world: &World,
+) -> Result<Taken, Error> {
+    let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
+    let Some(pool) = &refs.pool else {
+        return Ok((Err(Finding::new(reason::POOL_NOT_FOUND, "the pool to choose from is gone")), None));
+    };
+    loop {
+        let wanted = match claim::choose(world, key, tenant, pool, pattern) {
             Ok(wanted) => wanted,
             Err(finding) => return Ok((Err(finding), None)),
-        },
-        None => return Ok((verdict.accepted.clone(), None)),
-    };
-    match claim::hold(world, key, &tenant.name_any(), wanted, refs.pool.as_deref()).await? {
-        Held::Yes(claim) => {
-            world.note_claimed(wanted);
-            Ok((Ok(()), Some(*claim)))
+        };
+        if let (Ok(()), Some(claim)) = hold(key, tenant, wanted, refs, world).await? {
+            return Ok((Ok(()), Some(claim)));
         }
-        Held::No(finding) => Ok((Err(finding), None)),
     }
 }
 
-fn chosen(key: &Key, number: &FourHundredNumber, refs: &Refs, world: &World) -> Result<FourHundred, Finding> {
-    let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
-    match &refs.pool {
-        Some(pool) => claim::choose(world, key, pool, pattern),
-        None => Err(Finding::new(crate::api::reasons::POOL_NOT_FOUND, "the pool to choose from is gone")),
-    }
-}
-
-fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &NumberClaim, world: &World) -> Intent {
+/// What becomes of the place in the plan of a number that is accepted and has its claim. Pure.
+pub fn intent(
+    number: &FourHundredNumber,
+    refs: &Refs,
+    verdict: &Verdict,
+    claim: &NumberClaim,
+    now: Timestamp,
+) -> Intent {
     match &verdict.standing {
         Standing::Withdraw => Intent::Withdraw,
         Standing::Keep => keep(claim),
@@ -98,7 +135,7 @@ fn intent(number: &FourHundredNumber, refs: &Refs, verdict: &Verdict, claim: &Nu
             let asked = claim.number();
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
             let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
-            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or_else(|_| world.clock.now());
+            let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
             let binding = refs
                 .price_book
                 .as_ref()

@@ -14,7 +14,7 @@ pub(super) type Check = fn(&FourHundredNumber, &Refs) -> Result<(), Finding>;
 
 /// Who may be here at all, in the order of the sentence a reader should see first.
 pub(super) const ADMISSION: &[Check] =
-    &[namespace_belongs_to_a_tenant, gateway_admits_the_namespace, tenant_is_verified];
+    &[gateway_admits_the_namespace, namespace_belongs_to_a_tenant, tenant_is_verified];
 /// What the owner wrote.
 pub(super) const SPEC: &[Check] = &[
     number_stays_the_same,
@@ -46,7 +46,7 @@ fn namespace_belongs_to_a_tenant(number: &FourHundredNumber, refs: &Refs) -> Res
     match &refs.membership {
         Membership::Of(_) => Ok(()),
         Membership::Nobody => refuse(
-            reason::UNVERIFIED,
+            reason::NAMESPACE_NOT_ALLOWED,
             format!(
                 "namespace {namespace} belongs to no Tenant: have the platform team list it in a Tenant's spec.namespaces"
             ),
@@ -206,6 +206,14 @@ fn destinations_are_within_the_quota(number: &FourHundredNumber, refs: &Refs) ->
     )
 }
 
+/// The tenant holds `held` of `most` numbers.
+pub(super) fn quota_exceeded(held: usize, most: usize) -> Finding {
+    let sentence = format!(
+        "the tenant holds {held} of {most} numbers: release one, or have the platform team raise limits.numbers"
+    );
+    Finding::new(reason::QUOTA_EXCEEDED, sentence)
+}
+
 fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
     let Membership::Of(tenant) = &refs.membership else { return Ok(()) };
     if refs.own_claim.is_some() {
@@ -214,13 +222,7 @@ fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<()
     let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
     let count = refs.tenant_claims;
     if count.bound >= most {
-        return refuse(
-            reason::QUOTA_EXCEEDED,
-            format!(
-                "the tenant holds {} of {most} numbers: release one, or have the platform team raise limits.numbers",
-                count.bound
-            ),
-        );
+        return Err(quota_exceeded(count.bound, most));
     }
     if count.bound + count.cooling >= most * 2 {
         return refuse(

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
+use crate::controllers::facts::Facts;
 use crate::controllers::findings::Finding;
 use crate::controllers::gateway::admission::{self, Admission};
 use crate::controllers::key::Key;
 use crate::controllers::references::ClaimCount;
 use crate::controllers::tariff::Book;
 use crate::controllers::tenant::{self, Membership, Verification};
-use crate::controllers::world::{Find as _, World};
+use crate::controllers::world::Find as _;
 use crate::controllers::{claim, pool};
 use crate::domain::numbering::FourHundred;
 
@@ -36,17 +37,17 @@ pub struct Refs {
 }
 
 /// Reads them.
-pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
+pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
     let key = Key::of(number);
-    let stores = &world.stores;
+    let stores = &facts.stores;
     let spec = &number.spec;
     let gateway_namespace = spec.gateway_ref.namespace.clone().unwrap_or_else(|| key.namespace.clone());
     let gateway_key = Key::new(gateway_namespace, &spec.gateway_ref.name);
     let gateway = stores.gateways.find_key(&gateway_key);
-    let admission = admission::of(world, &gateway_key, gateway.as_deref(), &key.namespace);
-    let membership = tenant::of_namespace(world, &key.namespace);
+    let admission = admission::of(facts, &gateway_key, gateway.as_deref(), &key.namespace);
+    let membership = tenant::of_namespace(facts, &key.namespace);
     let verification = match &membership {
-        Membership::Of(tenant) => tenant::verification(world, tenant),
+        Membership::Of(tenant) => tenant::verification(facts, tenant),
         _ => Verification::Pending,
     };
     let schedule =
@@ -58,19 +59,19 @@ pub fn read(number: &FourHundredNumber, world: &World) -> Refs {
     let asked = spec.number.as_deref().and_then(|text| text.parse::<FourHundred>().ok());
     let pool = match (&spec.choose, asked) {
         (Some(choose), _) => stores.pools.find_name(&choose.pool_ref.name),
-        (None, Some(number)) => pool::covering(world, number),
+        (None, Some(number)) => pool::covering(facts, number),
         (None, None) => None,
     };
     let tenant_claims = match &membership {
         Membership::Of(tenant) => {
-            world.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
+            facts.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
         }
         _ => ClaimCount::default(),
     };
     let tariff = stores.tariffs.find_name(&spec.tariff_ref.name);
     Refs {
-        price_book: tariff.as_deref().map(|tariff| world.price_book(tariff)),
-        own_claim: claim::held_by(world, &key),
+        price_book: tariff.as_deref().map(|tariff| facts.price_book(tariff)),
+        own_claim: claim::held_by(facts, &key),
         tariff,
         gateway_key,
         gateway,

@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Brings one FourHundredNumber to what its owner asked for.
 pub async fn reconcile(number: Arc<FourHundredNumber>, world: Arc<World>) -> Result<Action, Error> {
     if number.is_terminating() {
+        // Deletion has been asked for; somebody's finalizer may hold the object, not the calls.
+        let shard = world.plan().forget(&Key::of(&*number));
+        world.mark_shards(shard);
         return Ok(Action::await_change());
     }
     let refs = dereference::read(&number, &world);

@@ -161,7 +161,7 @@ fn admission_lost_on_purpose_withdraws_and_a_missing_reference_keeps() {
     let cases: &[(Change, &str, &str, &str)] = &[
         (|refs| refs.admission = Admission::NotAllowed, "NamespaceNotAllowed", "-", "withdraw"),
         (|refs| refs.admission = Admission::NotServed, "NamespaceNotServed", "-", "withdraw"),
-        (|refs| refs.membership = Membership::Nobody, "Unverified", "-", "withdraw"),
+        (|refs| refs.membership = Membership::Nobody, "NamespaceNotAllowed", "-", "withdraw"),
         (
             |refs| refs.verification = Verification::Rejected { reason: "no seal".to_owned() },
             "Rejected",

@@ -11,7 +11,8 @@ use kube::runtime::controller::Action;
 
 use super::claim;
 use super::error::Error;
-use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::facts::Facts;
+use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
@@ -73,17 +74,17 @@ fn target(object: &RoutingOverride, number: &FourHundredNumber) -> Result<Target
 /// The overrides of a namespace's numbers that have not ended, in the order in which a router asks them: for each number
 /// the latest beginning first, then by name.
 pub fn entries(
-    world: &World,
+    facts: &Facts,
+    now: Timestamp,
     namespace: &str,
     numbers: &BTreeMap<FourHundred, Arc<PlannedNumber>>,
 ) -> Vec<OverrideEntry> {
-    let now = world.clock.now();
-    let keys = world.references().override_namespaces.of(&namespace.to_owned());
+    let keys = facts.references().override_namespaces.of(&namespace.to_owned());
     let mut entries: Vec<OverrideEntry> = keys
         .iter()
-        .filter_map(|key| world.stores.overrides.find_key(key))
+        .filter_map(|key| facts.stores.overrides.find_key(key))
         .filter(|object| !object.is_terminating())
-        .filter_map(|object| entry(world, &object, namespace))
+        .filter_map(|object| entry(facts, &object, namespace))
         .filter(|entry| entry.until > now)
         .filter(|entry| entry.number.parse().is_ok_and(|number: FourHundred| numbers.contains_key(&number)))
         .collect();
@@ -91,13 +92,36 @@ pub fn entries(
     entries
 }
 
-fn entry(world: &World, object: &RoutingOverride, namespace: &str) -> Option<OverrideEntry> {
+fn entry(facts: &Facts, object: &RoutingOverride, namespace: &str) -> Option<OverrideEntry> {
     let key = Key::new(namespace, &object.spec.number_ref.name);
-    let number = world.stores.numbers.find_key(&key)?;
-    let claim = claim::held_by(world, &key)?;
+    let number = facts.stores.numbers.find_key(&key)?;
+    let claim = claim::held_by(facts, &key)?;
     let (from, until) = times(object).ok()?;
     let to = target(object, &number).ok()?;
     Some(OverrideEntry { number: claim.number().to_owned(), name: object.name_any(), from, until, to })
+}
+
+/// What can be said of an override by itself and by what it names.
+#[derive(Debug)]
+pub struct Judgement {
+    pub accepted: Result<(), Finding>,
+    pub resolved: Result<(), Finding>,
+}
+
+/// Judges an override.
+pub fn judge(object: &RoutingOverride, facts: &Facts) -> Judgement {
+    let own = Key::of(object);
+    let name = &object.spec.number_ref.name;
+    let number = facts.stores.numbers.find_key(&Key::new(&own.namespace, name));
+    let resolved = match &number {
+        Some(_) => Ok(()),
+        None => refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {name} in this namespace")),
+    };
+    let accepted = times(object).and_then(|_| match &number {
+        Some(number) => target(object, number).map(drop),
+        None => Ok(()),
+    });
+    Judgement { accepted, resolved }
 }
 
 /// Brings an override's status up to date, and its number's part of the plan.
@@ -105,18 +129,8 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     let now = world.clock.now();
     let own = Key::of(&*object);
     let key = Key::new(&own.namespace, &object.spec.number_ref.name);
-    let number = world.stores.numbers.find_key(&key);
     let times = times(&object);
-    let resolved = match &number {
-        Some(_) => Ok(()),
-        None => {
-            refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {} in this namespace", key.name))
-        }
-    };
-    let accepted = times.clone().and_then(|_| match &number {
-        Some(number) => target(&object, number).map(drop),
-        None => Ok(()),
-    });
+    let Judgement { accepted, resolved } = judge(&object, &world);
     let state = state(&object, &times, &world, &key, now);
     // Routers let an ended override go by themselves; its place in the plan is cleared once.
     let ended_before = object.status.as_ref().is_some_and(|status| status.state == Some(OverrideState::Expired));
@@ -202,7 +216,8 @@ fn live(state: Option<OverrideState>, programmed: Option<bool>) -> Result<(), Fi
     }
 }
 
-/// Whether every ready router has read the leaf that holds the override; `None` where it has no place in a plan.
+/// Whether every ready router has read the leaf that holds the override, now or once since this generation; `None` where
+/// it has no place in a plan.
 fn programmed(
     world: &World,
     number: &Key,
@@ -214,7 +229,12 @@ fn programmed(
         return None;
     }
     claim::held_by(world, number)?;
-    let shard = world.plan().shard_of(number).cloned()?;
+    let shown = object.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if is_true_at(shown, types::PROGRAMMED, object.generation()) {
+        return Some(true);
+    }
+    // A starting operator may meet the override before its number.
+    let Some(shard) = world.plan().shard_of(number).cloned() else { return Some(false) };
     let plan = world.plan();
     let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
     let current = !world.dirty_shards.contains(&shard);

@@ -290,6 +290,28 @@ impl PlanBook {
         self.waiting.iter().filter(|(shard, _)| shard.gateway == *gateway).flat_map(|(_, keys)| keys).cloned().collect()
     }
 
+    /// Whether any leaf of `gateway`'s numbers still stands.
+    pub fn has_leaves(&self, gateway: &Key) -> bool {
+        let of_gateway =
+            self.shards.iter().filter(|(shard, _)| shard.gateway == *gateway && !shard.namespace.is_empty());
+        of_gateway.flat_map(|(_, known)| known.leaves.keys()).any(|name| name.starts_with('n'))
+    }
+
+    /// Whether the present spec of `object` is to be served, as opposed to an older entry or none.
+    pub fn wants_to_serve(&self, object: &Key) -> bool {
+        self.wanted.get(object).is_none_or(|wanted| matches!(wanted.intent, Intent::Serve(_)))
+    }
+
+    /// How many of `objects` are served with exactly this schedule by every ready router.
+    pub fn serving_schedule(&self, objects: &[Key], schedule: &str) -> usize {
+        let serves = |object: &&Key| {
+            let Some(Wanted { shard, intent: Intent::Serve(planned) }) = self.wanted.get(*object) else { return false };
+            let same = planned.schedule.as_ref().is_some_and(|(digest, _)| digest == schedule);
+            same && self.reached(shard, planned.number, Some(planned.digest)) == Progress::Live
+        };
+        objects.iter().filter(serves).count()
+    }
+
     /// Shards of `gateway` with a routing leaf that was emptied and is not deleted yet.
     pub fn emptied(&self, gateway: &Key) -> Vec<ShardKey> {
         let of_gateway =

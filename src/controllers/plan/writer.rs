@@ -14,7 +14,7 @@ use super::shard::{self, Leaf, ShardContent, ShardKey, labels};
 use crate::controllers::error::Error;
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
-use crate::controllers::world::{PartSeen, World};
+use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
 
 /// How long an emptied leaf is kept for routers that do not answer.
@@ -26,8 +26,8 @@ const AT_ONCE: usize = 16;
 pub async fn run(world: Arc<World>, stop: CancellationToken) {
     let dirty = world.dirty_shards.clone();
     dirty
-        .run(AT_ONCE, stop, move |shard| {
-            let world = world.clone();
+        .run(AT_ONCE, stop.clone(), move |shard| {
+            let (world, stop) = (world.clone(), stop.clone());
             async move {
                 let mut attempt = 1;
                 while let Err(error) = write(&world, &shard).await {
@@ -35,7 +35,11 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
                     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                     tracing::warn!(%shard, %error, cause, attempt, "plan not written");
                     world.metrics.wrote("plan", "failed");
-                    tokio::time::sleep(wait).await;
+                    tokio::select! {
+                        // This process may lead again.
+                        () = stop.cancelled() => return world.mark_shards([shard]),
+                        () = tokio::time::sleep(wait) => {}
+                    }
                     attempt += 1;
                 }
             }
@@ -57,7 +61,7 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let numbers = world.plan().content(shard);
     let content = ShardContent {
         tenant: tenant::header(world, &shard.namespace),
-        overrides: overrides::entries(world, &shard.namespace, &numbers),
+        overrides: overrides::entries(world, world.clock.now(), &shard.namespace, &numbers),
         caps_reached: world
             .caps()
             .0
@@ -177,6 +181,9 @@ async fn drop_leaf(world: &World, shard: &ShardKey, name: &str) -> Result<(), Er
     world.sink.delete_part(&shard.gateway.namespace, &part).await?;
     world.parts().remove(&(shard.gateway.namespace.clone(), part));
     world.plan().note_deleted(shard, name);
+    if world.stores.gateways.find_key(&shard.gateway).is_none() {
+        world.mark_shards([gateway::head::shard(&shard.gateway)]);
+    }
     Ok(())
 }
 

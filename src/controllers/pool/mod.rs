@@ -7,6 +7,7 @@ use kube::runtime::controller::Action;
 
 use super::counted;
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, accepted_and_ready, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::world::World;
@@ -46,8 +47,8 @@ pub fn covers(pool: &NumberPool, number: FourHundred) -> bool {
 }
 
 /// The pool that covers `number`; the first by name where two do.
-pub fn covering(world: &World, number: FourHundred) -> Option<Arc<NumberPool>> {
-    world.stores.pools.state().into_iter().filter(|pool| covers(pool, number)).min_by_key(|pool| pool.name_any())
+pub fn covering(facts: &Facts, number: FourHundred) -> Option<Arc<NumberPool>> {
+    facts.stores.pools.state().into_iter().filter(|pool| covers(pool, number)).min_by_key(|pool| pool.name_any())
 }
 
 /// The grade of a number: the first whose pattern matches.
@@ -81,7 +82,8 @@ pub async fn reconcile(pool: Arc<NumberPool>, world: Arc<World>) -> Result<Actio
     counted::publish(&world, &*pool, old.map(|status| status.conditions), status.conditions.clone(), &status).await
 }
 
-fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
+/// Whether the pool's ranges and grades stand.
+pub fn check(pool: &NumberPool, facts: &Facts) -> Result<(), Finding> {
     for range in &pool.spec.ranges {
         let (first, last) = (range.first.parse::<FourHundred>(), range.last.parse::<FourHundred>());
         let (Ok(first), Ok(last)) = (first, last) else {
@@ -101,7 +103,7 @@ fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
             let owner = end.carrier().map(|owner| format!("{owner:?}"));
             if let Some(owner) = owner.filter(|owner| *owner != carrier) {
                 return refuse(
-                    reason::INVALID,
+                    reason::CARRIER_MISMATCH,
                     format!("ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}"),
                 );
             }
@@ -112,13 +114,30 @@ fn check(pool: &NumberPool, world: &World) -> Result<(), Finding> {
             return refuse(reason::INVALID, format!("grades[{}].pattern: {error}", grade.name));
         }
     }
-    overlaps_no_other(pool, world)
+    overlaps_not_itself(pool)?;
+    overlaps_no_other(pool, facts)
 }
 
-fn overlaps_no_other(pool: &NumberPool, world: &World) -> Result<(), Finding> {
+fn overlaps_not_itself(pool: &NumberPool) -> Result<(), Finding> {
+    let mut sorted = ranges(pool);
+    sorted.sort_unstable();
+    for pair in sorted.windows(2) {
+        if let [(first, last), (next_first, next_last)] = pair
+            && next_first <= last
+        {
+            return refuse(
+                reason::RANGES_OVERLAP,
+                format!("ranges {first}–{last} and {next_first}–{next_last} overlap: take the common part out of one"),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn overlaps_no_other(pool: &NumberPool, facts: &Facts) -> Result<(), Finding> {
     let mine = ranges(pool);
     let name = pool.name_any();
-    for other in world.stores.pools.state().into_iter().filter(|other| other.name_any() < name) {
+    for other in facts.stores.pools.state().into_iter().filter(|other| other.name_any() < name) {
         for (first, last) in ranges(&other) {
             if let Some((from, to)) = mine.iter().find(|(from, to)| *from <= last && first <= *to) {
                 return refuse(

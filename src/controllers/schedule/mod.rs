@@ -9,7 +9,7 @@ use kube::runtime::controller::Action;
 use super::calendar;
 use super::counted;
 use super::error::Error;
-use super::findings::{ConditionSet, Finding, Progress, refuse};
+use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -22,6 +22,9 @@ use crate::domain::digest::Digest;
 use crate::domain::routing::document::{
     CalendarDocument, DateRange, Day, PeriodDocument, RangeDocument, ScheduleDocument,
 };
+
+/// How long a first status waits for routers.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The schedule ready to be asked, or why it cannot be.
 pub fn compile(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -> Result<Schedule, Finding> {
@@ -111,16 +114,21 @@ fn day_of(day: DayName) -> Day {
     }
 }
 
-/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
-pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
-    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
-    let resolved = match (&schedule.spec.calendar_ref, &calendar) {
+/// Whether the calendar that a schedule names is there.
+pub fn resolve(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -> Result<(), Finding> {
+    match (&schedule.spec.calendar_ref, calendar) {
         (Some(named), None) => refuse(
             reason::CALENDAR_NOT_FOUND,
             format!("there is no HolidayCalendar {}: create it or change calendarRef", named.name),
         ),
         _ => Ok(()),
-    };
+    }
+}
+
+/// Brings a schedule's status up to date: conditions at once, current and next by the clock, where any number uses it.
+pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Result<Action, Error> {
+    let calendar = schedule.spec.calendar_ref.as_ref().and_then(|named| world.stores.calendars.find_name(&named.name));
+    let resolved = resolve(&schedule, calendar.as_deref());
     let compiled = compile(&schedule, calendar.as_deref());
     let accepted = compiled.as_ref().map(drop).map_err(Clone::clone);
     let now = world.clock.now();
@@ -129,6 +137,16 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     let mut set = ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), schedule.generation(), now);
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
     set.set_result(types::RESOLVED_REFS, reason::RESOLVED_REFS, &resolved);
+    let programmed = programmed(&world, &schedule, calendar.as_deref(), &accepted.clone().and(resolved.clone()));
+    if let Some(Err(finding)) = &programmed
+        && finding.reason == reason::AWAITING_ROUTERS
+        && let Some(left) = world.grace_left(&*schedule, GRACE)
+    {
+        return Ok(Action::requeue(left));
+    }
+    if let Some(programmed) = &programmed {
+        set.set_result(types::PROGRAMMED, reason::PROGRAMMED, programmed);
+    }
     set.set_result(types::READY, reason::READY, &accepted.clone().and(resolved.clone()));
     if let Err(finding) = &accepted {
         set.set_progress(&Progress::Stalled(finding.clone()));
@@ -155,6 +173,40 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
         return Ok(action);
     }
     Ok(next.map_or(action, |(at, _)| Action::requeue(world.until(at) + offset(&schedule))))
+}
+
+/// Whether every number that uses the schedule is served with it as it stands; `None` where no number uses it. Numbers
+/// that are refused or keep an older entry for reasons of their own are not waited for.
+fn programmed(
+    world: &World,
+    schedule: &RoutingSchedule,
+    calendar: Option<&HolidayCalendar>,
+    valid: &Result<(), Finding>,
+) -> Option<Result<(), Finding>> {
+    let numbers = world.references().schedules.of(&Key::of(schedule));
+    if numbers.is_empty() {
+        return None;
+    }
+    if valid.is_err() {
+        return Some(refuse(reason::NOT_ACCEPTED, "numbers go on with the last timetable that was accepted"));
+    }
+    // Latched: a starting operator has not heard the routers yet.
+    let shown = schedule.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    if is_true_at(shown, types::PROGRAMMED, schedule.generation()) {
+        return Some(Ok(()));
+    }
+    let ((digest, _), _) = documents(schedule, calendar, world.clock.now());
+    let plan = world.plan();
+    let waiting: Vec<Key> = numbers.into_iter().filter(|number| plan.wants_to_serve(number)).collect();
+    let live = plan.serving_schedule(&waiting, &digest);
+    Some(if live == waiting.len() {
+        Ok(())
+    } else {
+        refuse(
+            reason::AWAITING_ROUTERS,
+            format!("{} of {} numbers are served with this timetable so far", live, waiting.len()),
+        )
+    })
 }
 
 /// Thousands of schedules change at 09:00; each shows it at a moment of its own within the minute.

@@ -4,6 +4,7 @@
 #![allow(clippy::unused_async)]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt as _;
@@ -11,13 +12,14 @@ use serde_json::Value;
 
 use super::{ClaimCreation, Notice, PlanPart, Presence, StatusWrite};
 use crate::api::{
-    CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride, RoutingSchedule, Tariff,
-    Tenant,
+    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    RoutingSchedule, Tariff, Tenant,
 };
 use crate::controllers::directory::{DirectoryError, Feeds};
 use crate::controllers::error::{Error, ErrorClass};
 use crate::controllers::key::Key;
 use crate::controllers::publish::Publishable;
+use crate::runtime::clock::Clock;
 use crate::workers::feed::{Arrival, GATEWAY_LABEL, News};
 
 type Teller = Box<dyn Fn(News) + Send + Sync>;
@@ -27,7 +29,9 @@ pub struct DirectorySink {
     feeds: Arc<Feeds>,
     parts: Mutex<BTreeMap<(String, String), PlanPart>>,
     tell: Teller,
-    version: std::sync::atomic::AtomicU64,
+    clock: Clock,
+    /// Stands in for the resourceVersions of parts.
+    version: AtomicU64,
 }
 
 impl std::fmt::Debug for DirectorySink {
@@ -38,8 +42,8 @@ impl std::fmt::Debug for DirectorySink {
 
 impl DirectorySink {
     /// Keeps objects in `feeds`; `tell` brings parts to the workers.
-    pub fn new(feeds: Arc<Feeds>, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
-        Self { feeds, parts: Mutex::default(), tell: Box::new(tell), version: std::sync::atomic::AtomicU64::new(1) }
+    pub fn new(feeds: Arc<Feeds>, clock: Clock, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
+        Self { feeds, parts: Mutex::default(), tell: Box::new(tell), clock, version: AtomicU64::new(1) }
     }
 
     pub(super) async fn publish_status(&self, write: &StatusWrite) -> Result<Value, Error> {
@@ -56,6 +60,7 @@ impl DirectorySink {
             "NumberPool" => set!(pools, NumberPool),
             "HolidayCalendar" => set!(calendars, HolidayCalendar),
             "Tenant" => set!(tenants, Tenant),
+            "Approval" => set!(approvals, Approval),
             "RoutingSchedule" => set!(schedules, RoutingSchedule),
             "RoutingOverride" => set!(overrides, RoutingOverride),
             _ => None,
@@ -77,7 +82,7 @@ impl DirectorySink {
             digest: part.digest,
             text: part.text.clone(),
         })));
-        Ok(self.version.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string())
+        Ok(self.version.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
     pub(super) async fn delete_part(&self, namespace: &str, name: &str) -> Result<(), Error> {
@@ -109,7 +114,8 @@ impl DirectorySink {
         let mut claim = claim.clone();
         claim.metadata.uid = Some(format!("claim-{}", claim.name_any()));
         claim.metadata.generation = Some(1);
-        let created = self.feeds.claims.put(claim).map_err(|error| failed("create claim", "", error))?;
+        let created =
+            self.feeds.claims.put(claim, self.clock.now()).map_err(|error| failed("create claim", "", error))?;
         Ok(ClaimCreation::Created(Box::new(created)))
     }
 
@@ -118,7 +124,10 @@ impl DirectorySink {
     }
 
     pub(super) async fn replace_claim(&self, claim: &NumberClaim) -> Result<NumberClaim, Error> {
-        self.feeds.claims.put(claim.clone()).map_err(|error| failed("replace claim", &claim.name_any(), error))
+        self.feeds
+            .claims
+            .put(claim.clone(), self.clock.now())
+            .map_err(|error| failed("replace claim", &claim.name_any(), error))
     }
 
     pub(super) async fn delete_claim(&self, claim: &NumberClaim) -> Result<(), Error> {

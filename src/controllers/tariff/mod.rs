@@ -9,6 +9,7 @@ use kube::runtime::controller::Action;
 
 use super::counted;
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::plan::shard::{PlannedNumber, labels};
@@ -53,7 +54,7 @@ pub struct Books(Mutex<HashMap<String, KnownBook>>);
 /// A tariff's uid and generation, and what came of them.
 type KnownBook = (String, i64, Result<Arc<Book>, Finding>);
 
-impl World {
+impl Facts {
     /// See [`price_book`].
     pub fn price_book(&self, tariff: &Tariff) -> Result<Arc<Book>, Finding> {
         let (name, uid, generation) = (tariff.name_any(), tariff.uid_text(), tariff.generation());
@@ -119,7 +120,8 @@ fn lock_date(tariff: &Tariff, now: Timestamp) -> (Option<String>, Option<Timesta
     (locked.max(shown), next)
 }
 
-fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
+/// What the price book lists that changes no charge yet.
+pub fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
     let fields = book::not_yet_charged(document);
     if fields.is_empty() {
         return Ok(());

@@ -13,6 +13,7 @@ pub use reviewed::reviewed_digest;
 
 use super::counted;
 use super::error::Error;
+use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::world::{Find as _, Trust, World};
@@ -50,13 +51,13 @@ pub enum Verification {
 }
 
 /// The tenant of a namespace: the one of the claims that its numbers hold, else the older Tenant, else the first by name.
-pub fn of_namespace(world: &World, namespace: &str) -> Membership {
-    let names = world.references().tenants.of(&namespace.to_owned());
-    let tenants: Vec<Arc<Tenant>> = names.iter().filter_map(|name| world.stores.tenants.find_name(name)).collect();
-    if let Some(claimed) = claiming_tenant(world, namespace) {
+pub fn of_namespace(facts: &Facts, namespace: &str) -> Membership {
+    let names = facts.references().tenants.of(&namespace.to_owned());
+    let tenants: Vec<Arc<Tenant>> = names.iter().filter_map(|name| facts.stores.tenants.find_name(name)).collect();
+    if let Some(claimed) = claiming_tenant(facts, namespace) {
         return match tenants.into_iter().find(|tenant| tenant.name_any() == claimed) {
             Some(tenant) => Membership::Of(tenant),
-            None if world.stores.tenants.find_name(&claimed).is_some() => Membership::Mismatch,
+            None if facts.stores.tenants.find_name(&claimed).is_some() => Membership::Mismatch,
             None => Membership::Nobody,
         };
     }
@@ -66,13 +67,13 @@ pub fn of_namespace(world: &World, namespace: &str) -> Membership {
         .map_or(Membership::Nobody, Membership::Of)
 }
 
-fn claiming_tenant(world: &World, namespace: &str) -> Option<String> {
-    world.references().claiming_tenant(namespace).map(str::to_owned)
+fn claiming_tenant(facts: &Facts, namespace: &str) -> Option<String> {
+    facts.references().claiming_tenant(namespace).map(str::to_owned)
 }
 
 /// The verdict that covers the tenant's papers as they stand.
-pub fn verification(world: &World, tenant: &Tenant) -> Verification {
-    if world.settings.trust == Trust::Assumed {
+pub fn verification(facts: &Facts, tenant: &Tenant) -> Verification {
+    if facts.settings.trust == Trust::Assumed {
         return Verification::Verified { until: None };
     }
     // Nothing was shown to a reviewer where there are no papers.
@@ -80,16 +81,16 @@ pub fn verification(world: &World, tenant: &Tenant) -> Verification {
         return Verification::Pending;
     }
     let digest = reviewed_digest(tenant).to_string();
-    let names = world.references().approvals.of(&tenant.name_any());
+    let names = facts.references().approvals.of(&tenant.name_any());
     let newest = names
         .iter()
-        .filter_map(|name| world.stores.approvals.find_name(name))
+        .filter_map(|name| facts.stores.approvals.find_name(name))
         .filter(|approval| approval.spec.subject.digest == digest)
         .max_by_key(|approval| (approval.metadata.creation_timestamp.as_ref().map(|t| t.0), approval.name_any()));
     let Some(approval) = newest else { return Verification::Pending };
     match (approval.spec.verdict, &approval.spec.until) {
         (Verdict::Rejected, _) => Verification::Rejected { reason: approval.spec.reason.clone() },
-        (Verdict::Approved, Some(until)) if has_passed(until, world.clock.now()) => {
+        (Verdict::Approved, Some(until)) if has_passed(until, facts.clock.now()) => {
             Verification::Expired { until: until.clone() }
         }
         (Verdict::Approved, until) => Verification::Verified { until: until.clone() },
@@ -108,8 +109,8 @@ fn has_passed(until: &str, now: Timestamp) -> bool {
 }
 
 /// What a plan leaf says of the tenant of `namespace`.
-pub fn header(world: &World, namespace: &str) -> TenantHeader {
-    match of_namespace(world, namespace) {
+pub fn header(facts: &Facts, namespace: &str) -> TenantHeader {
+    match of_namespace(facts, namespace) {
         Membership::Of(tenant) => TenantHeader {
             name: tenant.name_any(),
             state: TenantState::Active,
@@ -117,7 +118,7 @@ pub fn header(world: &World, namespace: &str) -> TenantHeader {
         },
         // Entries that are kept while their tenant is in doubt go on under the name they were claimed for.
         Membership::Mismatch | Membership::Nobody => TenantHeader {
-            name: claiming_tenant(world, namespace).unwrap_or_default(),
+            name: claiming_tenant(facts, namespace).unwrap_or_default(),
             state: TenantState::Active,
             forwards_per_call: 3,
         },
@@ -198,7 +199,8 @@ fn told(verification: &Verification) -> ToldVerification {
     ToldVerification { state, until, reason }
 }
 
-fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
+/// Whether this version serves the tenant as asked, and whether its namespaces are its own.
+pub fn check(tenant: &Tenant, facts: &Facts) -> Result<(), Finding> {
     if tenant.spec.payment() == Payment::Prepaid {
         return refuse(
             reason::NOT_YET_SUPPORTED,
@@ -206,7 +208,7 @@ fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
         );
     }
     for namespace in &tenant.spec.namespaces {
-        let gateways = world.stores.gateways.state();
+        let gateways = facts.stores.gateways.state();
         if let Some(gateway) = gateways.iter().find(|gateway| gateway.namespace().as_deref() == Some(namespace)) {
             return refuse(
                 reason::NAMESPACE_OF_GATEWAY,
@@ -216,7 +218,7 @@ fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
                 ),
             );
         }
-        if let Membership::Of(owner) = of_namespace(world, namespace)
+        if let Membership::Of(owner) = of_namespace(facts, namespace)
             && owner.name_any() != tenant.name_any()
         {
             return refuse(
@@ -228,7 +230,8 @@ fn check(tenant: &Tenant, world: &World) -> Result<(), Finding> {
     Ok(())
 }
 
-fn not_yet_charged(tenant: &Tenant) -> Result<(), Finding> {
+/// What the tenant asks for that changes no charge or limit yet.
+pub fn not_yet_charged(tenant: &Tenant) -> Result<(), Finding> {
     let account = tenant.spec.account.as_ref();
     let fields: Vec<&str> = [
         ("account.arrears", account.is_some_and(|account| account.arrears.is_some())),

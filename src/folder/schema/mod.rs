@@ -81,6 +81,15 @@ impl Schema {
         flaws
     }
 
+    /// Every flaw of a document that is no manifest: the root is an object as any other, and there are no CEL rules.
+    pub fn check_document(&self, document: &Node) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        walk::Walk { patterns: &self.patterns, metadata: &self.metadata, flaws: &mut flaws }
+            .node(document, &self.root, "");
+        flaws.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.path.cmp(&b.path)));
+        flaws
+    }
+
     /// CEL rules that cannot be evaluated without a cluster; empty unless a rule uses what the evaluator lacks.
     pub fn unusable_rules(&self) -> Vec<String> {
         self.rules.unusable()

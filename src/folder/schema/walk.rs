@@ -44,7 +44,8 @@ impl Walk<'_> {
         }
     }
 
-    fn node(&mut self, node: &Node, schema: &Value, path: &str) {
+    /// One value against its schema.
+    pub fn node(&mut self, node: &Node, schema: &Value, path: &str) {
         if is_true(schema, "nullable") && matches!(&node.content, Content::Scalar(scalar) if scalar.value.is_null()) {
             return;
         }

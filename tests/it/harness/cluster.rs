@@ -117,6 +117,12 @@ impl Cluster {
         kubectl::run(&assets.join("kubectl"), &self.kubeconfig(user), self.folder.path(), arguments).await
     }
 
+    /// 36 of Kubernetes 1.36.
+    pub async fn minor_version(&self) -> u32 {
+        let version = self.client.apiserver_version().await.unwrap();
+        version.minor.parse().unwrap_or_else(|_| panic!("{version:?}"))
+    }
+
     /// A new namespace for one test, `NAME-` and a random end. It goes with the control plane.
     pub async fn namespace(&self, name: &str) -> String {
         let mut namespace = Namespace::default();

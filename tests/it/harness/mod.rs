@@ -1,7 +1,9 @@
 //! What the suites share: the run itself, a control plane, kubectl, waiting, and counting requests.
 
 mod cluster;
+pub mod golden;
 mod kubectl;
+pub mod manifests;
 mod requests;
 mod waiting;
 pub mod workspace;

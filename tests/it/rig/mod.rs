@@ -2,6 +2,8 @@
 //! and price book applied; SIP and HTTP towards it. Tests may kill it, start it again and take its API server away.
 
 pub mod http;
+pub mod objects;
+pub mod process;
 pub mod sip;
 
 use std::{
@@ -86,6 +88,13 @@ impl Rig {
         let file = self.folder.path().join("apply.yaml");
         std::fs::write(&file, text).unwrap();
         self.cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", file.to_str().unwrap()]).await.ok();
+    }
+
+    /// `kubectl delete` of a manifest's text, without waiting for finalizers, of which there should be none.
+    pub async fn delete(&self, text: &str) {
+        let file = self.folder.path().join("delete.yaml");
+        std::fs::write(&file, text).unwrap();
+        self.cluster.kubectl(&["delete", "--wait=false", "-f", file.to_str().unwrap()]).await.ok();
     }
 
     /// Applies files of the examples' tenant.

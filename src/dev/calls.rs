@@ -1,0 +1,252 @@
+//! Calls as a softswitch would place them: an INVITE, its redirect, an ACK. By SIPp where it is, else by a small sender
+//! of its own; both end in the same list.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::UdpSocket;
+
+/// RFC 3261 §17.1.1.2: T1, doubled at each retransmission.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// After so many transmissions a call has no answer.
+const TRANSMISSIONS: u32 = 4;
+/// SIPp has all its answers by then, or never.
+const SIPP_WITHIN: &str = "20";
+/// A redirect is small; more is not read.
+const DATAGRAM: usize = 8 * 1024;
+
+/// Who rings whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) number: String,
+    pub(super) caller: &'static str,
+}
+
+/// A call and how it was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) call_id: String,
+    pub(super) number: String,
+    pub(super) caller: String,
+    /// 302, or why not; `None`: no answer.
+    pub(super) status: Option<u16>,
+    /// User part of the first contact.
+    pub(super) contact: Option<String>,
+    pub(super) started_at: Timestamp,
+}
+
+/// What placed the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialler {
+    Sipp,
+    Own,
+}
+
+/// Places the calls at `router`. SIPp's files go into `folder`; `run` keeps call ids of different runs apart.
+pub(super) async fn place(
+    router: SocketAddr,
+    wishes: &[Wish],
+    folder: &Path,
+    run: u64,
+) -> std::io::Result<(Dialler, Vec<Placed>)> {
+    if let Some(placed) = by_sipp(router, wishes, folder, run).await {
+        return Ok((Dialler::Sipp, placed));
+    }
+    Ok((Dialler::Own, by_own_sender(router, wishes, run).await?))
+}
+
+async fn by_own_sender(router: SocketAddr, wishes: &[Wish], run: u64) -> std::io::Result<Vec<Placed>> {
+    let here = if router.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(here).await?;
+    socket.connect(router).await?;
+    let local = socket.local_addr()?;
+    let mut placed = Vec::with_capacity(wishes.len());
+    for (position, wish) in wishes.iter().enumerate() {
+        let call_id = format!("demo-{run:x}-{position}@{}", local.ip());
+        let started_at = Timestamp::now();
+        let request = |method: &str, to_tag: &str| {
+            let Wish { number, caller } = wish;
+            format!(
+                "{method} sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{run:x}x{position};rport\r\n\
+                 From: <sip:{caller}@{local}>;tag=d{position}\r\nTo: <sip:{number}@{router}>{to_tag}\r\n\
+                 Call-ID: {call_id}\r\nCSeq: 1 {method}\r\nContact: <sip:{caller}@{local}>\r\nMax-Forwards: 70\r\n\
+                 Content-Length: 0\r\n\r\n"
+            )
+        };
+        let answer = ask(&socket, &request("INVITE", ""), &call_id).await?;
+        if let Some(answer) = &answer {
+            let tag = header(answer, "To").and_then(|to| to.split_once(";tag=")).map(|(_, tag)| format!(";tag={tag}"));
+            socket.send(request("ACK", &tag.unwrap_or_default()).as_bytes()).await?;
+        }
+        placed.push(Placed {
+            call_id,
+            number: wish.number.clone(),
+            caller: wish.caller.to_owned(),
+            status: answer.as_deref().and_then(status),
+            contact: answer.as_deref().and_then(contact_user).map(str::to_owned),
+            started_at,
+        });
+    }
+    Ok(placed)
+}
+
+/// The final answer to `request`, retransmitted as RFC 3261 asks of an unreliable transport.
+async fn ask(socket: &UdpSocket, request: &str, call_id: &str) -> std::io::Result<Option<String>> {
+    let mut pause = FIRST_PAUSE;
+    let mut buffer = vec![0; DATAGRAM];
+    for _ in 0..TRANSMISSIONS {
+        socket.send(request.as_bytes()).await?;
+        let answer = async {
+            loop {
+                let length = socket.recv(&mut buffer).await?;
+                let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+                if header(&text, "Call-ID") == Some(call_id) && status(&text).is_some_and(|code| code >= 200) {
+                    return Ok::<String, std::io::Error>(text);
+                }
+            }
+        };
+        match tokio::time::timeout(pause, answer).await {
+            Ok(answer) => return answer.map(Some),
+            Err(_) => pause *= 2,
+        }
+    }
+    Ok(None)
+}
+
+fn status(answer: &str) -> Option<u16> {
+    answer.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+}
+
+fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    message.lines().find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn contact_user(answer: &str) -> Option<&str> {
+    let (_, uri) = header(answer, "Contact")?.split_once("sip:")?;
+    uri.split_once('@').map(|(user, _)| user)
+}
+
+/// Any final answer other than a redirect is told by its code.
+const REFUSALS: [u16; 6] = [403, 404, 433, 480, 486, 503];
+
+/// `None` where SIPp is not there or cannot do it: then the own sender may.
+async fn by_sipp(router: SocketAddr, wishes: &[Wish], folder: &Path, run: u64) -> Option<Vec<Placed>> {
+    let log = folder.join("sipp.log");
+    let _ = std::fs::remove_file(&log);
+    std::fs::write(folder.join("calls.xml"), scenario()).ok()?;
+    let lines = wishes
+        .iter()
+        .fold("SEQUENTIAL\n".to_owned(), |text, wish| text + &format!("{};{};\n", wish.number, wish.caller));
+    std::fs::write(folder.join("calls.csv"), lines).ok()?;
+    let started_at = Timestamp::now();
+    let mut sipp = Command::new("sipp");
+    let count = wishes.len().to_string();
+    sipp.current_dir(folder)
+        .args(["-sf", "calls.xml", "-inf", "calls.csv", "-nostdin", "-m", &count, "-r", "50", "-timeout", SIPP_WITHIN])
+        .args(["-timeout_error", "-cid_str", &format!("demo-{run:x}-%u@%s"), "-trace_logs", "-log_file", "sipp.log"])
+        .arg(router.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if router.ip().is_loopback() {
+        sipp.args(["-i", &router.ip().to_string()]);
+    }
+    tokio::task::spawn_blocking(move || sipp.status()).await.ok()?.ok()?;
+    let answers = std::fs::read_to_string(&log).ok()?;
+    let placed: Vec<Placed> = answers.lines().filter_map(|line| logged(line, started_at)).collect();
+    (placed.len() == wishes.len()).then_some(placed)
+}
+
+/// `302 CALL-ID NUMBER CALLER CONTACT`, as the scenario writes it; no contact: `-`.
+fn logged(line: &str, started_at: Timestamp) -> Option<Placed> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [status, call_id, number, caller, contact] = words.as_slice() else { return None };
+    Some(Placed {
+        call_id: (*call_id).to_owned(),
+        number: (*number).to_owned(),
+        caller: (*caller).to_owned(),
+        status: Some(status.parse().ok()?),
+        contact: Some((*contact).to_owned()).filter(|contact| contact != "-"),
+        started_at,
+    })
+}
+
+fn scenario() -> String {
+    let mut receive = String::from(
+        r#"<recv response="302" optional="true" next="1"><action>
+      <ereg regexp="sip:([^@]*)@" search_in="hdr" header="Contact:" assign_to="whole,user"/>
+      <log message="302 [call_id] [field0] [field1] [$user]"/>
+    </action></recv>
+"#,
+    );
+    for (position, code) in REFUSALS.iter().enumerate() {
+        let optional = if position + 1 == REFUSALS.len() { "" } else { r#" optional="true""# };
+        receive.push_str(&format!(
+            r#"  <recv response="{code}"{optional} next="1"><action><log message="{code} [call_id] [field0] [field1] -"/></action></recv>
+"#
+        ));
+    }
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="calls">
+  <send retrans="500"><![CDATA[
+INVITE sip:[field0]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch];rport
+From: <sip:[field1]@[local_ip]:[local_port]>;tag=[call_number]
+To: <sip:[field0]@[remote_ip]:[remote_port]>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: <sip:[field1]@[local_ip]:[local_port]>
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+  {receive}  <label id="1"/>
+  <send><![CDATA[
+ACK sip:[field0]@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+[last_From:]
+[last_To:]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Max-Forwards: 70
+Content-Length: 0
+
+]]></send>
+  <Reference variables="whole"/>
+</scenario>
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REDIRECT: &str = "SIP/2.0 302 Moved Temporarily\r\nTo: <sip:4001000868@h>;tag=t\r\nCall-ID: demo-1@h\r\n\
+        Contact: <sip:01088880001@127.0.0.1:5080;user=phone>;q=1.0\r\nContact: <sip:075566660002@h>;q=0.9\r\n\r\n";
+
+    #[test]
+    fn a_redirect_is_read_for_its_first_contact() {
+        assert_eq!(status(REDIRECT), Some(302));
+        assert_eq!(contact_user(REDIRECT), Some("01088880001"));
+        assert_eq!(header(REDIRECT, "call-id"), Some("demo-1@h"));
+        assert_eq!(contact_user("SIP/2.0 403 Forbidden\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn sipps_log_gives_the_same_as_an_answer() {
+        let at = Timestamp::UNIX_EPOCH;
+        let call = logged("302 demo-1@127.0.0.1 4001000868 02038887777 13800138000", at).unwrap();
+        assert_eq!((call.status, call.contact.as_deref()), (Some(302), Some("13800138000")));
+        let refused = logged("403 demo-2@127.0.0.1 4001000868 089866660000 -", at).unwrap();
+        assert_eq!((refused.status, refused.contact), (Some(403), None));
+        assert_eq!(logged("something else", at), None);
+    }
+}

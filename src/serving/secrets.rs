@@ -1,0 +1,64 @@
+//! The Secrets that gateways name, from the folders or from a file on the command line, brought to the workers.
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+
+use crate::api::{CallGateway, SecretKeyRef};
+use crate::controllers::key::Key;
+use crate::controllers::world::World;
+use crate::embedding;
+use crate::folder::Folder;
+use crate::workers::house::{House, Secrets};
+
+/// See the module's text.
+pub(super) struct Bringer {
+    pub(super) world: Arc<World>,
+    pub(super) house: Arc<House>,
+    /// For call record intake, where the folders hold no Secret.
+    pub(super) token: Option<String>,
+}
+
+impl Bringer {
+    /// Takes the secrets of `gateways` from `folders`.
+    pub(super) fn bring(&self, gateways: &[CallGateway], folders: &[Arc<Folder>]) {
+        for gateway in gateways {
+            let key = Key::of(gateway);
+            let intake = self.intake(gateway, folders);
+            let route = gateway.spec.listeners.iter().find_map(|listener| listener.token_secret_ref.as_ref());
+            let secrets = Secrets {
+                intake: intake.as_ref().and_then(|token| token.clone().ok()),
+                route: route.and_then(|reference| find(gateway, reference, folders).ok()),
+                operator: None,
+            };
+            self.house.set_secrets(&key.to_string(), secrets);
+            let mut word = self.world.gateway_word(&key).unwrap_or_default();
+            word.token = intake.map(|token| token.map(drop));
+            embedding::told(&self.world, &key, word);
+        }
+    }
+
+    fn intake(&self, gateway: &CallGateway, folders: &[Arc<Folder>]) -> Option<Result<String, String>> {
+        let reference = gateway.spec.call_records.as_ref()?.token_secret_ref.as_ref()?;
+        let found = find(gateway, reference, folders);
+        Some(match (&found, &self.token) {
+            (Err(_), Some(token)) => Ok(token.clone()),
+            _ => found,
+        })
+    }
+}
+
+/// The value, or the sentence that says what is missing.
+fn find(gateway: &CallGateway, reference: &SecretKeyRef, folders: &[Arc<Folder>]) -> Result<String, String> {
+    let namespace = gateway.namespace().unwrap_or_default();
+    let name = &reference.name;
+    let values = folders.iter().find_map(|folder| folder.objects.secret(&namespace, name));
+    let Some(values) = values else {
+        return Err(format!("the folder has no Secret {namespace}/{name}: add it, or give --token-file"));
+    };
+    let value = values.0.get(&reference.key).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::trim);
+    match value {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("Secret {namespace}/{name} has no text under the key {}", reference.key)),
+    }
+}
