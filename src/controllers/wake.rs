@@ -203,6 +203,7 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         let holder = claim::holder_of(&version);
         // The ledger may have charged the number before its claim was seen here.
         world.usage_of.mark(holder.clone());
+        wake_overrides_of(world, &holder);
         numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));

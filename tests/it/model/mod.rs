@@ -180,13 +180,8 @@ async fn accepted_schedules(rig: &Rig, schedules: &[Schedule]) -> Vec<usize> {
 async fn all_ready(rig: &Rig, kind: &str, count: usize) {
     eventually(PATIENCE, &format!("{count} {kind} are live"), async || {
         let objects = listed(rig, kind).await;
-        // A superseded override waits for its turn: what counts is that routers know it.
-        let live = |object: &&Value| {
-            condition(object, "Accepted").is_some_and(|accepted| accepted["status"] == "True")
-                && condition(object, "Programmed").is_some_and(|programmed| {
-                    programmed["status"] == "True" || kind == "rov" && object["status"]["state"] == "Superseded"
-                })
-        };
+        let is_true = |object: &Value, kind| condition(object, kind).is_some_and(|found| found["status"] == "True");
+        let live = |object: &&Value| is_true(object, "Accepted") && is_true(object, "Programmed");
         let late: Vec<&Value> = objects.iter().filter(|object| !live(object)).collect();
         if objects.len() == count && late.is_empty() {
             Ok(())
