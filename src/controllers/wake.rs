@@ -208,6 +208,7 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
             let shard = world.plan().shard_of(&holder).cloned();
             world.mark_shards(shard);
         }
+        wake_overrides_of(world, &holder);
         numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));
