@@ -187,7 +187,7 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         Observation::Gone(old) => {
             let Some(number) = claim::number_of(&old) else { return };
             world.references().claim_gone(number);
-            world.recent_claims.shown(number);
+            world.recent_claims.gone(number);
             (number, vec![old], true)
         }
     };

@@ -25,6 +25,7 @@ suite! {
     a_number_never_served_is_free_at_once,
     the_same_tenant_takes_its_number_back_under_another_name,
     choosers_of_one_pattern_get_different_numbers,
+    what_is_deleted_while_no_operator_runs_is_released_when_one_does,
     a_tenant_cannot_outrun_its_quota,
     a_restore_into_an_empty_cluster_keeps_numbers_and_money,
 }
@@ -241,6 +242,33 @@ async fn choosers_of_one_pattern_get_different_numbers() {
         Ok(())
     })
     .await;
+}
+
+async fn what_is_deleted_while_no_operator_runs_is_released_when_one_does() {
+    let mut rig = Rig::running().await;
+    for (name, asked) in [("desk", "4001000081"), ("other", "4001000082")] {
+        create(&rig.cluster, &number("acme", name, &json!({ "number": asked }))).await;
+        told(&rig.cluster, &["fhn", name, "-n", "acme"], "Ready", "True", "Ready").await;
+    }
+    for names in [&["desk"][..], &["other"][..]] {
+        rig.kill().await;
+        for name in names {
+            delete(&rig.cluster, "acme", name).await;
+        }
+        rig.start(&[]).await;
+        let asked = if names == ["desk"] { "4001000081" } else { "4001000082" };
+        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+        let mut phone = rig.phone().await;
+        eventually(PATIENCE, &format!("{asked} is unknown"), async || {
+            let answer = phone.call(asked, "02038887777").await.ok_or("nobody answers".to_owned())?;
+            if answer.code == 404 { Ok(()) } else { Err(answer.text) }
+        })
+        .await;
+        if names == ["desk"] {
+            let answer = phone.call("4001000082", "02038887777").await.unwrap();
+            assert_eq!(answer.contacts(), ["01088880001"], "the other one goes on");
+        }
+    }
 }
 
 async fn a_tenant_cannot_outrun_its_quota() {

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
+use super::patience::AwaitedStep;
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -139,7 +140,7 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     }
     let programmed = programmed(&world, &key, &object, &accepted, &resolved);
     if programmed == Some(false)
-        && let Some(left) = world.grace_left(&*object, GRACE)
+        && let Some(left) = world.grace_left(&*object, AwaitedStep::Routers, GRACE)
     {
         return Ok(Action::requeue(left.min(Duration::from_millis(250))));
     }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::acks::Acknowledgements;
 use super::shard::{Leaf, PlannedNumber, ShardKey};
@@ -79,6 +80,10 @@ struct Shard {
     /// Overrides last written.
     overrides: Vec<OverrideEntry>,
     loaded: bool,
+    /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
+    complete: bool,
+    /// Since when numbers that came later wait for their verdicts.
+    incomplete_since: Option<Instant>,
 }
 
 /// How far a number's present entry has come.
@@ -86,7 +91,9 @@ struct Shard {
 pub enum Progress {
     /// Every ready router serves it.
     Live,
-    /// Written or about to be; some ready router has not said so yet.
+    /// This operator has yet to write it.
+    Unwritten,
+    /// Written; some ready router has not said so yet.
     Waiting,
     /// No router of the gateway is ready.
     NoReadyRouter,
@@ -154,6 +161,35 @@ impl PlanBook {
     /// Whether every one of `expected` has a verdict that puts it into `shard` or elsewhere.
     pub fn has_verdicts(&self, expected: &[Key]) -> bool {
         expected.iter().all(|object| self.wanted.contains_key(object))
+    }
+
+    /// Whether the shard may be rendered although not all of `expected` have a verdict: `Err` says how long to wait for
+    /// them. A burst of new numbers is written together, and none waits for all the others.
+    pub fn may_render(&mut self, shard: &ShardKey, expected: &[Key], patience: Duration) -> Result<(), Option<Duration>> {
+        let complete = self.has_verdicts(expected);
+        let known = self.shards.entry(shard.clone()).or_default();
+        if complete {
+            known.complete = true;
+            known.incomplete_since = None;
+            return Ok(());
+        }
+        if !known.complete {
+            return Err(None);
+        }
+        let since = *known.incomplete_since.get_or_insert_with(Instant::now);
+        match patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            Some(left) => Err(Some(left)),
+            None => {
+                known.incomplete_since = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// This process begins to lead: whatever it knew of the plan may have changed under another replica. What routers
+    /// say stays.
+    pub fn begin_term(&mut self) {
+        *self = Self { acks: std::mem::take(&mut self.acks), ..Self::default() };
     }
 
     /// Whether some number of the shard wants its previous entry and the parts written before are not read yet.
@@ -252,7 +288,7 @@ impl PlanBook {
 
     /// How far the present entry of `object` (number `number`) has come; notes that it waits if it does.
     pub fn progress(&mut self, object: &Key, number: FourHundred) -> Progress {
-        let Some(wanted) = self.wanted.get(object) else { return Progress::Waiting };
+        let Some(wanted) = self.wanted.get(object) else { return Progress::Unwritten };
         let shard = wanted.shard.clone();
         let entry = match &wanted.intent {
             Intent::Serve(planned) => Some(planned.digest),
@@ -275,11 +311,11 @@ impl PlanBook {
         if self.acks.ready(&shard.gateway) == 0 {
             return Progress::NoReadyRouter;
         }
-        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Waiting };
+        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Unwritten };
         let standing = known.leaves.iter().find_map(|(name, leaf)| {
             leaf.entries.get(&number).filter(|(digest, _)| *digest == entry).map(|(_, since)| (name, leaf, *since))
         });
-        let Some((name, leaf, since)) = standing else { return Progress::Waiting };
+        let Some((name, leaf, since)) = standing else { return Progress::Unwritten };
         let served = self.acks.served(&shard.gateway, &shard.part_name(name));
         let live = served.iter().all(|digest| digest.and_then(|d| leaf.position(d)).is_some_and(|at| at >= since));
         if live { Progress::Live } else { Progress::Waiting }

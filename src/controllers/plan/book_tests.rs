@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::controllers::plan::acks::RouterWord;
@@ -67,7 +68,16 @@ fn a_shard_waits_for_the_verdict_on_every_number() {
     book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
     assert!(!book.has_verdicts(&[one.clone(), other.clone()]));
     book.want(&other, shard(), Intent::Withdraw);
-    assert!(book.has_verdicts(&[one, other]));
+    assert!(book.has_verdicts(&[one.clone(), other.clone()]));
+    assert_eq!(book.may_render(&shard(), &[one.clone(), other.clone()], Duration::from_secs(1)), Ok(()));
+    // Who comes later has no older entry to lose: others wait for its verdict a little, not for ever.
+    let new = Key::new("acme", "new");
+    let expected = [one, other, new];
+    assert!(matches!(book.may_render(&shard(), &expected, Duration::from_secs(60)), Err(Some(_))));
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Ok(()));
+    // Another replica may have led meanwhile.
+    book.begin_term();
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Err(None));
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn an_edit_is_not_live_while_routers_serve_the_older_entry() {
     let first = write(&mut book);
     serve(&mut book, "r1", first);
     book.want(&one, shard(), Intent::Serve(planned("4001000001", "13900139000")));
-    assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting, "not even written");
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Unwritten);
     let second = write(&mut book);
     assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting);
     serve(&mut book, "r1", second);
