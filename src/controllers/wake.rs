@@ -203,6 +203,12 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         let holder = claim::holder_of(&version);
         // The ledger may have charged the number before its claim was seen here.
         world.usage_of.mark(holder.clone());
+        // A leaf that was rendered before the claim was seen here lacks the number's overrides.
+        if !world.references().overridden.of(&holder).is_empty() {
+            let shard = world.plan().shard_of(&holder).cloned();
+            world.mark_shards(shard);
+        }
+        wake_overrides_of(world, &holder);
         numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));

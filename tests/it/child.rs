@@ -1,4 +1,4 @@
-//! `fourhundred` as a child process, and what asks it: its probes, SIP, HTTP.
+//! `fourhundred` as a child process with a data directory, and manifests for it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use fourhundred::runtime::client;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::net::UdpSocket;
 use tokio::process::Child;
 
 use crate::harness::eventually;
+use crate::rig::sip::Phone;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_fourhundred");
 
@@ -65,29 +65,10 @@ pub fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).env_remove("KUBECONFIG").output().unwrap()
 }
 
-/// The final answer to an INVITE: its code, and the user parts of its contacts in order.
+/// The final answer to a call: its code, and the user parts of its contacts in order.
 pub async fn invite(router: SocketAddr, number: &str, caller: &str) -> Result<(u16, Vec<String>), String> {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
-    let local = socket.local_addr().map_err(|error| error.to_string())?;
-    let request = format!(
-        "INVITE sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKit;rport\r\n\
-         From: <sip:{caller}@{local}>;tag=it\r\nTo: <sip:{number}@{router}>\r\nCall-ID: it-{}\r\nCSeq: 1 INVITE\r\n\
-         Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-        local.port()
-    );
-    let mut buffer = vec![0; 8192];
-    for _ in 0..4 {
-        socket.send_to(request.as_bytes(), router).await.map_err(|error| error.to_string())?;
-        let Ok(received) = tokio::time::timeout(Duration::from_millis(500), socket.recv(&mut buffer)).await else {
-            continue;
-        };
-        let length = received.map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(format!("no answer: {text}"))?;
-        let contacts = text.lines().filter_map(|line| line.strip_prefix("Contact: <sip:")?.split('@').next());
-        return Ok((code, contacts.map(str::to_owned).collect()));
-    }
-    Err("no answer".to_owned())
+    let answer = Phone::calling(router).await.call(number, caller).await.ok_or("no answer")?;
+    Ok((answer.code, answer.contacts().into_iter().map(str::to_owned).collect()))
 }
 
 /// Copies the examples to `folder`, with an Approval of the tenant's papers as they stand.

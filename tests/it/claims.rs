@@ -131,7 +131,7 @@ async fn a_released_number_rests_and_then_goes_to_who_waits() {
     pool(&rig, "resting", "4001100000", "4001100999", 45).await;
     tenant(&rig, "zuoji", &["zuoji-live"], 5).await;
     tenant(&rig, "youji", &["youji-live"], 5).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let cluster = &rig.cluster;
     let wish = json!({ "number": "4001100042" });
     create(cluster, &number("zuoji-live", "desk", &wish)).await;
@@ -155,7 +155,7 @@ async fn a_released_number_rests_and_then_goes_to_who_waits() {
     rig.kill().await;
     // A minute before the end, then across it: no restart, nobody touches anything.
     let end: jiff::Timestamp = resting["coolingUntil"].as_str().unwrap().parse().unwrap();
-    rig.start(&["--clock-at", &(end - jiff::SignedDuration::from_secs(8)).to_string()]).await;
+    rig.start(&["--clock-at", &(end - jiff::SignedDuration::from_secs(8)).to_string()]);
     told(&rig.cluster, &["fhn", "desk", "-n", "youji-live"], "Ready", "True", "Ready").await;
     let claim = claim(&rig.cluster, "4001100042").await.unwrap();
     assert_eq!((&claim["tenant"], &claim["state"]), (&json!("youji"), &json!("Bound")));
@@ -228,7 +228,7 @@ async fn choosers_of_one_pattern_get_different_numbers() {
     // And what was chosen stays chosen across a restart.
     let before: Vec<String> = numbers.clone();
     rig.kill().await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     drop(rig.intake_is_open().await);
     throughout(Duration::from_secs(2), "the choice stays", async || {
         let list = api(&rig.cluster, "acme").list(&ListParams::default()).await.map_err(|error| error.to_string())?;
@@ -276,7 +276,7 @@ async fn a_tenant_cannot_outrun_its_quota() {
     rig.apply(&open_gateway(&rig)).await;
     tenant(&rig, "zuoji", &["zuoji-live"], 7).await;
     let mut rig = rig;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let objects: Vec<_> = (0..25)
         .map(|count| {
             number("zuoji-live", &format!("n{count}"), &json!({ "number": (4_001_002_000_u64 + count).to_string() }))

@@ -236,10 +236,22 @@ fn programmed(
     }
     // A starting operator may meet the override before its number.
     let Some(shard) = world.plan().shard_of(number).cloned() else { return Some(false) };
+    if world.dirty_shards.contains(&shard) {
+        return Some(false);
+    }
+    let expected = entry(world, object, &number.namespace)?;
     let plan = world.plan();
+    if !plan.holds(&shard, expected.number.parse().ok()?) {
+        return None;
+    }
+    if !plan.has_override(&shard, &expected) {
+        // What was rendered last was rendered before this override or its number's claim was seen.
+        drop(plan);
+        world.mark_shards([shard]);
+        return Some(false);
+    }
     let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
-    let current = !world.dirty_shards.contains(&shard);
-    Some(current && !leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
+    Some(!leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
 }
 
 fn mark(world: &World, number: &Key) {

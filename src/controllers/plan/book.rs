@@ -13,6 +13,7 @@ use super::shard::{Leaf, PlannedNumber, ShardKey};
 use crate::controllers::key::Key;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::document::OverrideEntry;
 
 /// How many written versions of a leaf are remembered, to recognise a router that is a little behind.
 const REMEMBERED: usize = 64;
@@ -76,6 +77,8 @@ struct Shard {
     leaves: BTreeMap<String, LeafLife>,
     /// Entries last rendered, and those found in parts written before this process.
     last: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    /// Overrides last written.
+    overrides: Vec<OverrideEntry>,
     loaded: bool,
     /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
     complete: bool,
@@ -229,6 +232,21 @@ impl PlanBook {
             .flatten()
             .filter_map(|object| self.wanted.get(object))
             .map(|wanted| &wanted.intent)
+    }
+
+    /// `overrides` stand in the shard's leaves as last written.
+    pub fn note_overrides(&mut self, shard: &ShardKey, overrides: Vec<OverrideEntry>) {
+        self.shards.entry(shard.clone()).or_default().overrides = overrides;
+    }
+
+    /// Whether the shard as last written has this very override.
+    pub fn has_override(&self, shard: &ShardKey, entry: &OverrideEntry) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.overrides.contains(entry))
+    }
+
+    /// Whether the shard as last rendered has `number`.
+    pub fn holds(&self, shard: &ShardKey, number: FourHundred) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.last.contains_key(&number))
     }
 
     /// The digest of `leaf` as last written by this process.

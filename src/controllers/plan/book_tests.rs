@@ -141,3 +141,21 @@ fn a_number_that_moves_leaves_its_old_shard() {
     assert_eq!(book.want(&one, west.clone(), Intent::Serve(planned("4001000001", "13800138000"))), [west, shard()]);
     assert!(render(&mut book).is_empty());
 }
+
+#[test]
+fn an_override_stands_only_as_it_was_last_written() {
+    let entry = |until: &str| OverrideEntry {
+        number: "4001000868".to_owned(),
+        name: "typhoon".to_owned(),
+        from: "2026-11-23T20:00:00+08:00".parse().unwrap(),
+        until: until.parse().unwrap(),
+        to: crate::domain::routing::document::Target::Destination("duty".to_owned()),
+    };
+    let (written, edited) = (entry("2026-11-24T08:00:00+08:00"), entry("2026-11-25T08:00:00+08:00"));
+    let mut book = PlanBook::default();
+    assert!(!book.has_override(&shard(), &written), "nothing is written yet");
+    book.note_overrides(&shard(), vec![written.clone()]);
+    assert!(book.has_override(&shard(), &written) && !book.has_override(&shard(), &edited));
+    book.note_overrides(&shard(), Vec::new());
+    assert!(!book.has_override(&shard(), &written), "it was rendered without");
+}

@@ -107,6 +107,7 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     for name in old_leaves(world, shard).into_iter().filter(|name| !standing.contains(name)) {
         retire(world, shard, &name, &content).await?;
     }
+    world.plan().note_overrides(shard, content.overrides);
     wake_waiting(world, shard, sent);
     Ok(())
 }
