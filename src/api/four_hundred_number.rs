@@ -43,7 +43,7 @@ use super::schema::{closed_set, keyed, not_empty, ordered, rule, set, set_of};
     selectable = ".spec.scheduleRef.name",
     selectable = ".status.number",
     validation = Rule::new("self.metadata.name.size() <= 63").message("shorten metadata.name to at most 63 characters: references reach no further"),
-    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.number) || (has(self.spec.number) ? self.spec.number == oldSelf.status.number : has(self.spec.choose) && has(oldSelf.spec.choose) && self.spec.choose == oldSelf.spec.choose)")
+    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.number) || (has(self.spec.number) ? self.spec.number == oldSelf.status.number || (has(oldSelf.spec.number) && self.spec.number == oldSelf.spec.number) : has(self.spec.choose) && has(oldSelf.spec.choose) && self.spec.choose == oldSelf.spec.choose)")
         .message("restore `number` or `choose`: the number in status.number is claimed; for another number create another object")
 )]
 #[serde(rename_all = "camelCase")]

@@ -16,6 +16,7 @@ use super::pool;
 use super::publish::Publishable;
 use super::pump::Observation;
 use super::sink::Manager;
+use super::tariff::is_price_book;
 use super::world::{Find as _, PartSeen, World};
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
@@ -417,6 +418,8 @@ pub fn part(world: &Arc<World>, place: (String, String), seen: Option<PartSeen>)
         None => known.is_some(),
         Some(seen) => known.is_some() && ours.as_deref() != Some(&seen.resource_version),
     };
+    let spoilt = is_price_book(&place.1) && seen.as_ref().is_none_or(|seen| seen.foreign);
+    let namespace = place.0.clone();
     match seen {
         Some(seen) => {
             world.parts().insert(place, seen);
@@ -427,5 +430,10 @@ pub fn part(world: &Arc<World>, place: (String, String), seen: Option<PartSeen>)
     }
     if disturbed && let Some((shard, _)) = known {
         world.mark_shards([shard]);
+    }
+    if spoilt {
+        // Bindings of any shard beside it may name this price book.
+        let shards = world.plan().shards_in(&namespace);
+        world.mark_shards(shards);
     }
 }

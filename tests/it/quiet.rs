@@ -141,7 +141,7 @@ async fn a_thousand_numbers_make_few_writes_and_then_none() {
     assert!(others <= 100, "{counts:?}");
 
     let requests = rig.cluster.requests();
-    throughout(Duration::from_secs(10), "a settled operator writes nothing", async || {
+    throughout(Duration::from_secs(14), "a settled operator writes nothing", async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let writes = writes(requests.seen());
         if writes.is_empty() { Ok(()) } else { Err(format!("{writes:?}")) }
@@ -154,7 +154,7 @@ async fn a_thousand_numbers_make_few_writes_and_then_none() {
     assert!(process.terminate().await.success());
     let requests = rig.cluster.requests();
     let process = start(&rig, folder.path()).await;
-    throughout(Duration::from_secs(10), "a restart writes nothing", async || {
+    throughout(Duration::from_secs(8), "a restart writes nothing", async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let writes = writes(requests.seen());
         if writes.is_empty() { Ok(()) } else { Err(format!("{:?}: {writes:?}", by_resource(&writes))) }

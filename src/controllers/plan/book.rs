@@ -158,6 +158,11 @@ impl PlanBook {
         self.members.keys().filter(|shard| shard.gateway == *gateway).cloned().collect()
     }
 
+    /// All shards whose gateway is in `namespace`.
+    pub fn shards_in(&self, namespace: &str) -> Vec<ShardKey> {
+        self.members.keys().filter(|shard| shard.gateway.namespace == namespace).cloned().collect()
+    }
+
     /// Whether every one of `expected` has a verdict that puts it into `shard` or elsewhere.
     pub fn has_verdicts(&self, expected: &[Key]) -> bool {
         expected.iter().all(|object| self.wanted.contains_key(object))

@@ -24,6 +24,14 @@ use crate::domain::digest::Digest;
 use crate::domain::rating::book::{self, PriceBook, PriceBookDocument};
 use crate::domain::routing::document::{FORMAT, Part, Prices};
 
+/// What the names of price books in the plan begin with; digits of the digest follow.
+const PRICE_BOOK: &str = "prices-";
+
+/// Whether the plan part of this name is a price book.
+pub fn is_price_book(part: &str) -> bool {
+    part.starts_with(PRICE_BOOK)
+}
+
 /// A tariff as billing keeps it.
 #[derive(Debug, Clone)]
 pub struct Book {
@@ -49,7 +57,11 @@ pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
 
 /// Price books by tariff, made once per generation: thousands of numbers share one.
 #[derive(Debug, Default)]
-pub struct Books(Mutex<HashMap<String, KnownBook>>);
+pub struct Books {
+    known: Mutex<HashMap<String, KnownBook>>,
+    /// Held while price books are written, so that shards that name the same one write it once.
+    writing: tokio::sync::Mutex<()>,
+}
 
 /// A tariff's uid and generation, and what came of them.
 type KnownBook = (String, i64, Result<Arc<Book>, Finding>);
@@ -58,7 +70,7 @@ impl Facts {
     /// See [`price_book`].
     pub fn price_book(&self, tariff: &Tariff) -> Result<Arc<Book>, Finding> {
         let (name, uid, generation) = (tariff.name_any(), tariff.uid_text(), tariff.generation());
-        let mut books = self.books.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = self.books.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known_uid, known_generation, book)) = books.get(&name)
             && known_uid == uid
             && *known_generation == generation
@@ -140,8 +152,9 @@ pub async fn ensure_price_books<'a>(
         .filter_map(|planned| planned.binding.as_ref())
         .map(|binding| (binding.tariff.clone(), binding.price_book.clone()))
         .collect();
+    let _writing = world.books.writing.lock().await;
     for (name, digest) in wanted {
-        let part_name = format!("prices-{}", digest.trim_start_matches("sha256:").get(..16).unwrap_or_default());
+        let part_name = format!("{PRICE_BOOK}{}", digest.trim_start_matches("sha256:").get(..16).unwrap_or_default());
         let place = (namespace.to_owned(), part_name.clone());
         let stands = world.parts().get(&place).is_some_and(|seen| !seen.foreign);
         if stands {
