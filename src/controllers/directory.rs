@@ -97,7 +97,7 @@ impl<K: Kind + Serialize> Feed<K> {
         let mut incoming = BTreeMap::new();
         for object in objects {
             let key = Key::of(&object);
-            let known = state.objects.get(&key).cloned().or_else(|| self.read(&self.file(&key)));
+            let known = state.objects.get(&key).cloned().or_else(|| read_file(&self.file(&key)));
             incoming.insert(key, grown(object, known.as_ref(), now));
         }
         if first {
@@ -181,7 +181,7 @@ impl<K: Kind + Serialize> Feed<K> {
 
     /// Objects kept from an earlier run. One that cannot be read is an error: a forgotten claim would be given away.
     pub fn kept(&self) -> Result<Vec<K>, DirectoryError> {
-        self.files().into_iter().map(|path| self.read(&path).ok_or(DirectoryError::Read { path })).collect()
+        self.files().into_iter().map(|path| read_file(&path).ok_or(DirectoryError::Read { path })).collect()
     }
 
     /// Takes away what an earlier run left of objects that are no more.
@@ -207,10 +207,6 @@ impl<K: Kind + Serialize> Feed<K> {
         }
         found.sort();
         found
-    }
-
-    fn read(&self, path: &Path) -> Option<K> {
-        std::fs::read_to_string(path).ok().and_then(|text| read_yaml(&text))
     }
 
     fn file(&self, key: &Key) -> PathBuf {
@@ -293,6 +289,10 @@ fn grown<K: Kind + Serialize>(object: K, known: Option<&K>, now: Timestamp) -> K
 
 fn value_of<K: Serialize>(object: &K) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+fn read_file<K: Kind>(path: &Path) -> Option<K> {
+    std::fs::read_to_string(path).ok().and_then(|text| read_yaml(&text))
 }
 
 fn read_yaml<K: Kind>(text: &str) -> Option<K> {

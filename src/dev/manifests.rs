@@ -129,7 +129,8 @@ async fn apply_object(client: &Client, schemas: &Schemas, key: &ObjectKey, objec
 /// Approves tenants whose papers no Approval of the folders covers: on a cluster of one's own that is nobody's lie.
 async fn vouch(client: &Client, folders: &[Folder]) -> Result<Vec<String>, DevError> {
     let decoded = |problems: Vec<crate::folder::Problem>| {
-        DevError::Manifests(problems.iter().map(|problem| format!("\n  {problem}")).collect())
+        let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        DevError::Manifests(lines.concat())
     };
     let (mut tenants, mut covered) = (Vec::new(), BTreeSet::new());
     for folder in folders {

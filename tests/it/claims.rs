@@ -79,7 +79,7 @@ async fn of_two_tenants_and_two_operators_one_gets_each_of_two_hundred_numbers()
         }
     });
     join_all(races).await;
-    let outcome = eventually(Duration::from_secs(60), "every race is decided", async || {
+    let outcome = eventually(Duration::from_mins(1), "every race is decided", async || {
         let mut numbers = Vec::new();
         for namespace in ["zuoji-live", "youji-live"] {
             numbers.extend(api(&rig.cluster, namespace).list(&ListParams::default()).await.map_err(|e| e.to_string())?);
@@ -257,7 +257,8 @@ async fn what_is_deleted_while_no_operator_runs_is_released_when_one_does() {
         }
         rig.start(&[]);
         let asked = if names == ["desk"] { "4001000081" } else { "4001000082" };
-        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling"))
+            .await;
         let mut phone = rig.phone().await;
         eventually(PATIENCE, &format!("{asked} is unknown"), async || {
             let answer = phone.call(asked, "02038887777").await.ok_or("nobody answers".to_owned())?;

@@ -170,7 +170,12 @@ impl PlanBook {
 
     /// Whether the shard may be rendered although not all of `expected` have a verdict: `Err` says how long to wait for
     /// them. A burst of new numbers is written together, and none waits for all the others.
-    pub fn may_render(&mut self, shard: &ShardKey, expected: &[Key], patience: Duration) -> Result<(), Option<Duration>> {
+    pub fn may_render(
+        &mut self,
+        shard: &ShardKey,
+        expected: &[Key],
+        patience: Duration,
+    ) -> Result<(), Option<Duration>> {
         let complete = self.has_verdicts(expected);
         let known = self.shards.entry(shard.clone()).or_default();
         if complete {
@@ -182,13 +187,11 @@ impl PlanBook {
             return Err(None);
         }
         let since = *known.incomplete_since.get_or_insert_with(Instant::now);
-        match patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
-            Some(left) => Err(Some(left)),
-            None => {
-                known.incomplete_since = None;
-                Ok(())
-            }
+        if let Some(left) = patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            return Err(Some(left));
         }
+        known.incomplete_since = None;
+        Ok(())
     }
 
     /// This process begins to lead: whatever it knew of the plan may have changed under another replica. What routers
