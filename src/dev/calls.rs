@@ -1,6 +1,7 @@
 //! Calls as a softswitch would place them: an INVITE, its redirect, an ACK. By SIPp where it is, else by a small sender
 //! of its own; both end in the same list.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -187,10 +188,11 @@ fn scenario() -> String {
     );
     for (position, code) in REFUSALS.iter().enumerate() {
         let optional = if position + 1 == REFUSALS.len() { "" } else { r#" optional="true""# };
-        receive.push_str(&format!(
-            r#"  <recv response="{code}"{optional} next="1"><action><log message="{code} [call_id] [field0] [field1] -"/></action></recv>
-"#
-        ));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            receive,
+            r#"  <recv response="{code}"{optional} next="1"><action><log message="{code} [call_id] [field0] [field1] -"/></action></recv>"#
+        );
     }
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>

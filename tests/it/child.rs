@@ -85,7 +85,8 @@ pub fn examples(folder: &Path) {
         }
     }
     let schemas = Schemas::from_crds(&crds::all()).unwrap();
-    let tenant = Folder::read(&folder.join("platform"), &schemas).unwrap().objects.of_kind::<Tenant>().unwrap().remove(0);
+    let tenant =
+        Folder::read(&folder.join("platform"), &schemas).unwrap().objects.of_kind::<Tenant>().unwrap().remove(0);
     let placeholder = format!("sha256:{}", "0".repeat(64));
     edit(&folder.join("platform/tenant.yaml"), &placeholder, &reviewed_digest(&tenant).to_string());
 }

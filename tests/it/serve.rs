@@ -66,7 +66,8 @@ impl Site {
         eventually(Duration::from_secs(20), &what, async || {
             let object = self.object("fhn", "acme", name)?;
             let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+            let ready =
+                conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
             if ready { Ok(()) } else { Err(object["status"].to_string()) }
         })
         .await;
@@ -122,7 +123,11 @@ async fn a_folder_becomes_answers_charges_and_columns() {
         let table = site.get(&["fhn"]);
         let row = table.lines().find(|line| line.contains("sales")).unwrap_or_default().to_owned();
         let cells: Vec<&str> = row.split_whitespace().collect();
-        if cells.get(..7) == Some(&["acme", "sales", number, "east", "True", "1", "201.20"]) { Ok(()) } else { Err(table) }
+        if cells.get(..7) == Some(&["acme", "sales", number, "east", "True", "1", "201.20"]) {
+            Ok(())
+        } else {
+            Err(table)
+        }
     })
     .await;
     program.stop().await;
@@ -152,7 +157,8 @@ async fn an_edit_changes_the_answer_and_a_mistake_changes_nothing() {
     edit(&hotline, "010-8888 0077", "010-8888 0099");
     edit(&hotline, r#""0755", "020""#, "0755");
     let problems = site.data().join("folder.problems");
-    let told = eventually(Duration::from_secs(15), "the mistake is told", async || std::fs::read_to_string(&problems)).await;
+    let told =
+        eventually(Duration::from_secs(15), "the mistake is told", async || std::fs::read_to_string(&problems)).await;
     assert!(told.contains("hotline.yaml:") && told.contains("quote it"), "{told}");
     throughout(Duration::from_millis(1500), "the last good state is served", async || {
         let contacts = contacts(sip).await?;

@@ -60,7 +60,8 @@ async fn a_router_of_its_own_programs_numbers_and_outlives_the_api_server() {
         let found = status.conditions.iter().find(|shown| shown.type_ == condition && shown.status == wanted);
         found.map(|found| found.reason.clone()).ok_or(format!("{:?}", status.conditions))
     };
-    let reason = eventually(Duration::from_secs(20), "it waits for a router", async || is("Programmed", "False").await).await;
+    let reason =
+        eventually(Duration::from_secs(20), "it waits for a router", async || is("Programmed", "False").await).await;
     assert_eq!(reason, "NoReadyRouter");
 
     #[rustfmt::skip]
