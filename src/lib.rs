@@ -12,6 +12,7 @@
 //! | [`ledger`] | the durable book of calls and money | one database |
 //! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
 //! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
+//! | [`offline`] | a folder of manifests judged and planned without a cluster, by the operator's own checks | what it is handed |
 //! | [`embedding`] | the operator process put together: workers, probes, lease, loops | everything above |
 //! | [`serving`] | the same pipeline fed from folders, and workers alone | everything above |
 //! | [`dev`] | a cluster of one's own to try it all in | everything above |
@@ -29,6 +30,7 @@ pub mod domain;
 pub mod embedding;
 pub mod folder;
 pub mod ledger;
+pub mod offline;
 pub mod runtime;
 pub mod serving;
 pub mod workers;

@@ -10,13 +10,20 @@ pub mod completion;
 pub mod crds;
 pub mod dev;
 pub mod explain_number;
+pub mod folder;
 pub mod get;
+pub mod lint;
 pub mod operator;
 pub mod output;
 pub mod override_;
+pub mod rate;
+#[cfg(test)]
+mod reference;
+pub mod route;
 pub mod router;
 pub mod serve;
 pub mod target;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -44,6 +51,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the control loops, with embedded workers unless told otherwise
     Operator(operator::Arguments),
+    /// Check a folder of manifests as the API server and the operator would, and for what was probably not meant
+    Lint(lint::Arguments),
+    /// Decide a call by a folder of manifests, and say why
+    Route(route::Arguments),
+    /// Run a folder's routing tests
+    Test(test::Arguments),
+    /// Rate call records by a folder's tariffs
+    Rate(rate::Arguments),
     /// Try it all on this machine: a cluster of its own, the examples, calls and what they cost
     Dev(dev::Arguments),
     /// Run the whole service from folders of manifests, without an API server
@@ -73,7 +88,11 @@ impl Command {
     /// is coming up answers a client's first questions with errors, which are no news.
     fn default_log(&self) -> &'static str {
         match self {
-            Self::Dev(_)
+            Self::Lint(_)
+            | Self::Route(_)
+            | Self::Test(_)
+            | Self::Rate(_)
+            | Self::Dev(_)
             | Self::Get(_)
             | Self::Crds(_)
             | Self::Approve(_)
@@ -97,6 +116,10 @@ pub fn main() -> ExitCode {
     runtime.block_on(async move {
         match cli.command {
             Command::Operator(arguments) => operator::run(arguments).await,
+            Command::Lint(arguments) => lint::run(&arguments),
+            Command::Route(arguments) => route::run(&arguments),
+            Command::Test(arguments) => test::run(&arguments),
+            Command::Rate(arguments) => rate::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Get(arguments) => get::run(&arguments),

@@ -15,22 +15,22 @@ const MANY: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub struct Patience {
-    /// uid → generation and when it was first met.
-    first_met: Mutex<HashMap<String, (i64, Instant)>>,
+    /// uid and what is waited for → generation and when it was first met so.
+    first_met: Mutex<HashMap<(String, AwaitedStep), (i64, Instant)>>,
     counts: Mutex<HashMap<(&'static str, Key), Instant>>,
     /// Claims of each tenant whose POST is under way.
     claiming: Mutex<HashMap<String, usize>>,
 }
 
 impl World {
-    /// What is left of `grace` since this generation of `object` was first met; `None` when it is over.
-    pub fn grace_left<K: Kind>(&self, object: &K, grace: Duration) -> Option<Duration> {
+    /// What is left of `grace` since this generation of `object` was first met waiting for `step`; `None` when it is over.
+    pub fn grace_left<K: Kind>(&self, object: &K, step: AwaitedStep, grace: Duration) -> Option<Duration> {
         let mut met = lock(&self.patience.first_met);
         if met.len() > MANY {
-            met.retain(|_, (_, at)| at.elapsed() < grace * 2);
+            met.retain(|_, (_, at)| at.elapsed() < CACHE_LAG);
         }
         let now = Instant::now();
-        let entry = met.entry(object.uid_text().to_owned()).or_insert((object.generation(), now));
+        let entry = met.entry((object.uid_text().to_owned(), step)).or_insert((object.generation(), now));
         if entry.0 != object.generation() {
             *entry = (object.generation(), now);
         }
@@ -70,6 +70,15 @@ impl World {
         claiming.insert(tenant.to_owned(), under_way + 1);
         Seat::Taken(Taken { world: self, tenant: tenant.to_owned() })
     }
+}
+
+/// What a first status waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AwaitedStep {
+    /// This operator has yet to write its part of the plan: in a burst others come first.
+    Writing,
+    /// Routers have yet to say that they serve it.
+    Routers,
 }
 
 /// Whether a tenant may claim one more number.

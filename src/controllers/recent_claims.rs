@@ -1,7 +1,7 @@
-//! Claims whose POST or PUT was just answered: they count before the watch shows them. Each is forgotten when the cache has
-//! it, or after a while.
+//! Claims whose POST or PUT was just answered: they count before the watch shows them, and each is forgotten when the cache
+//! has it, or after a while. And which claims this process made since it leads: of these it knows the whole life.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ pub(super) const CACHE_LAG: Duration = Duration::from_secs(30);
 pub struct RecentClaims {
     /// `None` where somebody else turned out to hold the number.
     claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
+    /// Made since this process leads, and not gone since.
+    made: Mutex<HashSet<FourHundred>>,
 }
 
 impl RecentClaims {
@@ -55,6 +57,32 @@ impl RecentClaims {
     /// The cache shows what became of `number`'s claim.
     pub fn shown(&self, number: FourHundred) {
         self.lock().remove(&number);
+    }
+
+    /// This process made the claim of `number`.
+    pub fn note_made(&self, number: FourHundred) {
+        self.lock_made().insert(number);
+    }
+
+    /// Whether this process made the claim of `number` since it leads.
+    pub fn made(&self, number: FourHundred) -> bool {
+        self.lock_made().contains(&number)
+    }
+
+    /// The claim of `number` is gone.
+    pub fn gone(&self, number: FourHundred) {
+        self.lock_made().remove(&number);
+        self.shown(number);
+    }
+
+    /// This process begins to lead: what another replica did meanwhile it has not seen.
+    pub fn begin_term(&self) {
+        self.lock_made().clear();
+        self.lock().clear();
+    }
+
+    fn lock_made(&self) -> MutexGuard<'_, HashSet<FourHundred>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FourHundred, (Option<NumberClaim>, Instant)>> {

@@ -39,6 +39,7 @@ pub async fn synced(world: &World, stop: &CancellationToken) -> bool {
 /// Runs the loops until `stop`; open reconciles end first.
 pub async fn lead(world: Arc<World>, ledger: Option<Arc<dyn Ledger>>, stop: CancellationToken) {
     world.metrics.leader.set(1);
+    world.begin_term();
     let mut tasks = tokio::task::JoinSet::new();
     macro_rules! kind {
         ($line:ident, $name:literal, $concurrency:literal, $reconcile:path) => {

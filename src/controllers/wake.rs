@@ -187,7 +187,7 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         Observation::Gone(old) => {
             let Some(number) = claim::number_of(&old) else { return };
             world.references().claim_gone(number);
-            world.recent_claims.shown(number);
+            world.recent_claims.gone(number);
             (number, vec![old], true)
         }
     };
@@ -208,6 +208,7 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
             let shard = world.plan().shard_of(&holder).cloned();
             world.mark_shards(shard);
         }
+        wake_overrides_of(world, &holder);
         numbers.push(holder);
         world.hub.pools.wake(&Key::cluster(&version.spec.pool));
         world.hub.tenants.wake(&Key::cluster(&version.spec.tenant));

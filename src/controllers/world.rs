@@ -125,8 +125,6 @@ pub struct World {
     pub usage_of: DirtySet<Key>,
     /// Tenants whose account may have to be written.
     pub usage_of_tenant: DirtySet<String>,
-    /// When this process began; claims made since are known whole.
-    pub began: Timestamp,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
@@ -159,7 +157,6 @@ impl World {
             metrics,
             published: Published::default(),
             dirty_shards: DirtySet::default(),
-            began: clock.now(),
             plan: Mutex::default(),
             parts: Mutex::default(),
             gateway_words: Mutex::default(),
@@ -172,6 +169,12 @@ impl World {
             usage_of: DirtySet::default(),
             usage_of_tenant: DirtySet::default(),
         })
+    }
+
+    /// This process begins to lead: it forgets what may have changed under another replica.
+    pub fn begin_term(&self) {
+        self.recent_claims.begin_term();
+        self.plan().begin_term();
     }
 
     /// The plan book.

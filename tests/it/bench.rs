@@ -109,6 +109,10 @@ async fn call(rig: &Rig, seen: Seen) -> tokio::task::JoinHandle<()> {
     })
 }
 
+fn per_second(count: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(count) * 1_000_000 / time.as_micros()).unwrap()
+}
+
 fn percentiles(times: impl Iterator<Item = Duration>) -> String {
     let mut milliseconds: Vec<f64> = times.map(|time| time.as_secs_f64() * 1_000.0).collect();
     milliseconds.sort_by(f64::total_cmp);
@@ -163,8 +167,8 @@ async fn records(rig: &Rig, name: &str, (connections, posts, lines): (usize, usi
         times.extend(task.await.unwrap());
     }
     let count = connections * posts * lines;
-    let rate = count as f64 / began.elapsed().as_secs_f64();
-    println!("  records, {name}: {rate:.0}/s ({count} records); a request takes ms {}", percentiles(times.into_iter()));
+    let rate = per_second(count as u64, began.elapsed());
+    println!("  records, {name}: {rate}/s ({count} records); a request takes ms {}", percentiles(times.into_iter()));
 }
 
 /// Callers that keep some calls in the air each, for five seconds.
@@ -194,8 +198,8 @@ async fn calls(rig: &Rig) {
         sent += asked;
         answered += heard;
     }
-    let rate = answered as f64 / TIME.as_secs_f64();
-    println!("  calls, {CALLERS} sockets with {AT_ONCE} in the air each: {rate:.0}/s ({answered} of {sent} answered)");
+    let rate = per_second(answered, TIME);
+    println!("  calls, {CALLERS} sockets with {AT_ONCE} in the air each: {rate}/s ({answered} of {sent} answered)");
 }
 
 async fn sipp(rig: &Rig) -> (u64, u64, u64) {

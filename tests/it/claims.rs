@@ -25,6 +25,7 @@ suite! {
     a_number_never_served_is_free_at_once,
     the_same_tenant_takes_its_number_back_under_another_name,
     choosers_of_one_pattern_get_different_numbers,
+    what_is_deleted_while_no_operator_runs_is_released_when_one_does,
     a_tenant_cannot_outrun_its_quota,
     a_restore_into_an_empty_cluster_keeps_numbers_and_money,
 }
@@ -130,7 +131,7 @@ async fn a_released_number_rests_and_then_goes_to_who_waits() {
     pool(&rig, "resting", "4001100000", "4001100999", 45).await;
     tenant(&rig, "zuoji", &["zuoji-live"], 5).await;
     tenant(&rig, "youji", &["youji-live"], 5).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let cluster = &rig.cluster;
     let wish = json!({ "number": "4001100042" });
     create(cluster, &number("zuoji-live", "desk", &wish)).await;
@@ -154,7 +155,7 @@ async fn a_released_number_rests_and_then_goes_to_who_waits() {
     rig.kill().await;
     // A minute before the end, then across it: no restart, nobody touches anything.
     let end: jiff::Timestamp = resting["coolingUntil"].as_str().unwrap().parse().unwrap();
-    rig.start(&["--clock-at", &(end - jiff::SignedDuration::from_secs(8)).to_string()]).await;
+    rig.start(&["--clock-at", &(end - jiff::SignedDuration::from_secs(8)).to_string()]);
     told(&rig.cluster, &["fhn", "desk", "-n", "youji-live"], "Ready", "True", "Ready").await;
     let claim = claim(&rig.cluster, "4001100042").await.unwrap();
     assert_eq!((&claim["tenant"], &claim["state"]), (&json!("youji"), &json!("Bound")));
@@ -227,7 +228,7 @@ async fn choosers_of_one_pattern_get_different_numbers() {
     // And what was chosen stays chosen across a restart.
     let before: Vec<String> = numbers.clone();
     rig.kill().await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     drop(rig.intake_is_open().await);
     throughout(Duration::from_secs(2), "the choice stays", async || {
         let list = api(&rig.cluster, "acme").list(&ListParams::default()).await.map_err(|error| error.to_string())?;
@@ -243,12 +244,39 @@ async fn choosers_of_one_pattern_get_different_numbers() {
     .await;
 }
 
+async fn what_is_deleted_while_no_operator_runs_is_released_when_one_does() {
+    let mut rig = Rig::running().await;
+    for (name, asked) in [("desk", "4001000081"), ("other", "4001000082")] {
+        create(&rig.cluster, &number("acme", name, &json!({ "number": asked }))).await;
+        told(&rig.cluster, &["fhn", name, "-n", "acme"], "Ready", "True", "Ready").await;
+    }
+    for names in [&["desk"][..], &["other"][..]] {
+        rig.kill().await;
+        for name in names {
+            delete(&rig.cluster, "acme", name).await;
+        }
+        rig.start(&[]).await;
+        let asked = if names == ["desk"] { "4001000081" } else { "4001000082" };
+        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+        let mut phone = rig.phone().await;
+        eventually(PATIENCE, &format!("{asked} is unknown"), async || {
+            let answer = phone.call(asked, "02038887777").await.ok_or("nobody answers".to_owned())?;
+            if answer.code == 404 { Ok(()) } else { Err(answer.text) }
+        })
+        .await;
+        if names == ["desk"] {
+            let answer = phone.call("4001000082", "02038887777").await.unwrap();
+            assert_eq!(answer.contacts(), ["01088880001"], "the other one goes on");
+        }
+    }
+}
+
 async fn a_tenant_cannot_outrun_its_quota() {
     let rig = Rig::new().await;
     rig.apply(&open_gateway(&rig)).await;
     tenant(&rig, "zuoji", &["zuoji-live"], 7).await;
     let mut rig = rig;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let objects: Vec<_> = (0..25)
         .map(|count| {
             number("zuoji-live", &format!("n{count}"), &json!({ "number": (4_001_002_000_u64 + count).to_string() }))

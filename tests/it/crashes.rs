@@ -35,7 +35,7 @@ const SENDERS: usize = 3;
 struct Leg {
     number: &'static str,
     call: usize,
-    leg: u8,
+    nth: u8,
     line: String,
     /// Milliseconds of an answered attempt.
     answered_for: Option<i64>,
@@ -95,7 +95,7 @@ fn one_leg(dice: &mut Dice, (number, call, leg): (&'static str, usize, u8), call
     Leg {
         number,
         call,
-        leg,
+        nth: leg,
         line: record.to_string(),
         answered_for: (answered && leg > 0).then_some(length),
         local: caller.1.is_some() && caller.1 == destination.1,
@@ -248,11 +248,11 @@ async fn die_at_each_point(rig: &mut Rig, switch: &Switch, dice: &mut Dice) {
     for point in POINTS {
         rig.kill().await;
         let nth = dice.between(2, 9);
-        rig.start(&["--crash-point", &format!("{point}:{nth}")]).await;
+        rig.start(&["--crash-point", &format!("{point}:{nth}")]);
         all_ended(switch.send_all(rig, dice).await).await;
         let status = rig.ended().await;
         assert!(!status.success(), "{point}:{nth} ended the operator with {status}");
-        rig.start(&[]).await;
+        rig.start(&[]);
     }
 }
 
@@ -270,7 +270,7 @@ async fn die_at_random(rig: &mut Rig, switch: &Switch, dice: &mut Dice, moments:
         tokio::time::sleep(Duration::from_micros(dice.below(4_000))).await;
         rig.kill().await;
         all_ended(senders).await;
-        rig.start(&[]).await;
+        rig.start(&[]);
     }
 }
 
@@ -306,7 +306,7 @@ async fn compare(rig: &mut Rig, sent: &[Leg]) {
         .filter(|leg| leg.number == NUMBER)
         .filter_map(|leg| {
             let minutes = (leg.answered_for? + 59_999) / 60_000;
-            Some((format!("call-{} {}", leg.call, leg.leg), minutes * if leg.local { 100_000 } else { 600_000 }))
+            Some((format!("call-{} {}", leg.call, leg.nth), minutes * if leg.local { 100_000 } else { 600_000 }))
         })
         .collect();
     let sql = "SELECT json_extract(r.body, '$.callId') || ' ' || json_extract(r.body, '$.leg'), p.amount \

@@ -1,6 +1,6 @@
 //! The definitions in `crds/` on a real API server: installed, obeyed, shown by kubectl.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, ResourceExt, api::ListParams};
@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::{
     cases::{Case, On, Table},
     harness::{
-        Cluster, cluster,
+        Cluster, cluster, eventually,
         manifests::{self, Dry},
     },
 };
@@ -41,12 +41,13 @@ struct Written {
     present: Value,
 }
 
-async fn written() -> &'static [Written] {
-    let all = WRITTEN.get_or_init(async || {
-        let cluster = cluster().await;
+/// The shared cluster with the definitions, the tables' objects and their statuses.
+async fn prepared() -> (&'static Cluster, &'static [Written]) {
+    let cluster = cluster().await;
+    let tables = WRITTEN.get_or_init(async || {
         manifests::install_crds(cluster).await;
         cluster.kubectl(&["create", "namespace", NAMESPACE]).await.ok();
-        let mut all = Vec::new();
+        let mut written = Vec::new();
         for table in Table::all() {
             let created = manifests::create(cluster.client(), &table.object, Dry::No).await;
             let created = created.unwrap_or_else(|refusal| panic!("{}: {refusal}", table.file));
@@ -54,11 +55,11 @@ async fn written() -> &'static [Written] {
                 Some(status) => manifests::write_status(cluster.client(), &table.object, status).await,
                 None => created.clone(),
             };
-            all.push(Written { table, created, present });
+            written.push(Written { table, created, present });
         }
-        all
+        written
     });
-    all.await
+    (cluster, tables.await)
 }
 
 async fn definitions(cluster: &Cluster) -> Vec<CustomResourceDefinition> {
@@ -69,15 +70,11 @@ async fn definitions(cluster: &Cluster) -> Vec<CustomResourceDefinition> {
 async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
     let cluster = Cluster::own().await;
     let folder = manifests::path("crds");
-    let apply = async |server_side: &str| {
-        let arguments = ["apply", server_side, "--force-conflicts", "--filename", folder.to_str().unwrap()];
-        let arguments: Vec<&str> = arguments
-            .into_iter()
-            .filter(|argument| server_side.ends_with("true") || !argument.contains("force"))
-            .collect();
+    let apply = async |flags: &[&str]| {
+        let arguments = [&["apply", "--filename", folder.to_str().unwrap()], flags].concat();
         cluster.kubectl(&arguments).await.ok()
     };
-    apply("--server-side=false").await;
+    apply(&[]).await;
     manifests::established(&cluster).await;
     let by_client = definitions(&cluster).await;
     assert_eq!(by_client.len(), manifests::files("crds").len());
@@ -89,7 +86,7 @@ async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
         assert!(wrong.is_none(), "{}: {wrong:?}", crd.name_any());
     }
 
-    apply("--server-side=true").await;
+    apply(&["--server-side", "--force-conflicts"]).await;
     manifests::established(&cluster).await;
     for (before, after) in by_client.iter().zip(definitions(&cluster).await) {
         assert_eq!(before.spec, after.spec, "{}", before.name_any());
@@ -98,7 +95,8 @@ async fn either_apply_installs_the_definitions_and_the_other_changes_nothing() {
 }
 
 async fn what_is_written_is_read_back_and_counts_as_not_looked_at() {
-    for Written { table, created, .. } in written().await {
+    let (_cluster, tables) = prepared().await;
+    for Written { table, created, .. } in tables {
         assert_eq!(created["spec"], table.object["spec"], "{}", table.file);
         if table.object["kind"] == "NumberClaim" {
             assert_eq!(created.get("status"), None, "{}: a claim has all in its spec", table.file);
@@ -118,9 +116,9 @@ async fn answer(cluster: &Cluster, table: &Table, case: &Case, present: &Value) 
 }
 
 async fn each_case_is_accepted_or_refused_as_its_table_says() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let mut wrong = Vec::new();
-    for Written { table, present, .. } in written().await {
+    for Written { table, present, .. } in tables {
         for case in &table.cases {
             let instead = match (answer(cluster, table, case, present).await, &case.refused) {
                 (Ok(_), None) => continue,
@@ -135,8 +133,7 @@ async fn each_case_is_accepted_or_refused_as_its_table_says() {
 }
 
 async fn each_sentence_of_a_definition_is_heard_in_some_case() {
-    let cluster = cluster().await;
-    let tables = written().await;
+    let (cluster, tables) = prepared().await;
     let mut refusals: BTreeMap<&str, String> = BTreeMap::new();
     for Written { table, present, .. } in tables {
         for case in table.cases.iter().filter(|case| case.refused.is_some()) {
@@ -146,7 +143,7 @@ async fn each_sentence_of_a_definition_is_heard_in_some_case() {
     }
     let mut sentences = Vec::new();
     for crd in definitions(cluster).await {
-        let schema = spec_schema(&crd, "");
+        let schema = schema_of(&crd, "");
         find(&schema, "x-kubernetes-validations", &mut |rules| {
             for rule in rules.as_array().unwrap() {
                 sentences.push((crd.spec.names.kind.clone(), rule["message"].as_str().unwrap().to_owned()));
@@ -159,7 +156,7 @@ async fn each_sentence_of_a_definition_is_heard_in_some_case() {
 }
 
 /// The schema of the one version, or what a pointer finds in it.
-fn spec_schema(crd: &CustomResourceDefinition, pointer: &str) -> Value {
+fn schema_of(crd: &CustomResourceDefinition, pointer: &str) -> Value {
     let [version] = crd.spec.versions.as_slice() else { panic!("{} has one version", crd.name_any()) };
     let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref()).unwrap();
     serde_json::to_value(schema).unwrap().pointer(pointer).expect("a part of the schema").clone()
@@ -183,15 +180,15 @@ fn find(value: &Value, name: &str, show: &mut impl FnMut(&Value)) {
 }
 
 async fn each_list_takes_as_many_items_as_its_bound_and_not_one_more() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let definitions = definitions(cluster).await;
     let mut tried = 0;
-    for Written { table, present, .. } in written().await {
+    for Written { table, present, .. } in tables {
         let Some(case) = table.cases.iter().find(|case| case.full) else { continue };
         let full = table.edited(case, present);
         let crd = definitions.iter().find(|crd| crd.spec.names.kind == table.object["kind"].as_str().unwrap()).unwrap();
         let mut lists = Vec::new();
-        bounded_lists(&spec_schema(crd, "/properties/spec"), &full["spec"], "/spec", &mut lists);
+        bounded_lists(&schema_of(crd, "/properties/spec"), &full["spec"], "/spec", &mut lists);
         for (pointer, bound) in lists {
             let held = full.pointer(&pointer).and_then(Value::as_array).map_or(0, Vec::len);
             assert_eq!(held, bound, "{}: {pointer} of the full case", table.file);
@@ -242,8 +239,8 @@ fn cells(table: &str) -> (Vec<String>, Vec<String>) {
 }
 
 async fn kubectl_prints_the_columns_of_the_tables() {
-    let cluster = cluster().await;
-    for Written { table, .. } in written().await {
+    let (cluster, tables) = prepared().await;
+    for Written { table, .. } in tables {
         let get = ["get", &table.short_name, table.name(), "--namespace", NAMESPACE];
         let (header, row) = cells(&cluster.kubectl(&get).await.ok());
         assert_eq!(header.join(" "), table.columns, "{}", table.file);
@@ -260,25 +257,25 @@ async fn kubectl_prints_the_columns_of_the_tables() {
 }
 
 async fn kubectl_knows_short_names_and_the_category() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let resources = cluster.kubectl(&["api-resources", "--api-group=fourhundred.io", "--no-headers"]).await.ok();
-    for Written { table, .. } in written().await {
+    let rows: Vec<Vec<&str>> = resources.lines().map(|line| line.split_whitespace().collect()).collect();
+    for Written { table, .. } in tables {
         let kind = table.object["kind"].as_str().unwrap();
-        let known = resources.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let row = known.into_iter().find(|row| row.contains(&kind)).unwrap_or_else(|| panic!("{kind} in {resources}"));
+        let row = rows.iter().find(|row| row.contains(&kind)).unwrap_or_else(|| panic!("{kind} in {resources}"));
         assert_eq!(row[1], table.short_name, "{kind}");
     }
     let listed = cluster.kubectl(&["get", "fourhundred", "--all-namespaces", "--output=name"]).await.ok();
-    for Written { table, .. } in written().await {
+    for Written { table, .. } in tables {
         let name = format!("{}.fourhundred.io/{}", table.object["kind"].as_str().unwrap().to_lowercase(), table.name());
         assert!(listed.lines().any(|line| line == name), "{name} in:\n{listed}");
     }
 }
 
 async fn fields_that_users_select_by_can_be_selected() {
-    let cluster = cluster().await;
+    let (cluster, tables) = prepared().await;
     let mut selected = BTreeMap::<String, usize>::new();
-    for Written { table, .. } in written().await {
+    for Written { table, .. } in tables {
         for selector in &table.selectors {
             let found =
                 manifests::api_of(cluster.client(), &table.object).list(&ListParams::default().fields(selector)).await;
@@ -300,9 +297,13 @@ async fn fields_that_users_select_by_can_be_selected() {
 }
 
 async fn kubectl_explains_every_field() {
-    let cluster = cluster().await;
-    written().await;
-    let rules = cluster.kubectl(&["explain", "fhn.spec.rules"]).await.ok();
+    let (cluster, _tables) = prepared().await;
+    // What kubectl reads is published a moment after a definition is served.
+    let rules = eventually(Duration::from_secs(30), "kubectl explains", async || {
+        let answer = cluster.kubectl(&["explain", "fhn.spec.rules"]).await;
+        if answer.code == Some(0) { Ok(answer.stdout) } else { Err(answer.stderr) }
+    })
+    .await;
     for field in ["name", "when", "to"] {
         assert!(rules.contains(&format!("  {field}\t<")), "{field} in:\n{rules}");
     }
@@ -310,11 +311,11 @@ async fn kubectl_explains_every_field() {
     let mut missing = Vec::new();
     for crd in definitions(cluster).await {
         undescribed(
-            &spec_schema(&crd, "/properties/spec"),
+            &schema_of(&crd, "/properties/spec"),
             &format!("{}.spec", crd.spec.names.singular.clone().unwrap()),
             &mut missing,
         );
-        if let Some(status) = spec_schema(&crd, "/properties").get("status") {
+        if let Some(status) = schema_of(&crd, "/properties").get("status") {
             undescribed(status, &format!("{}.status", crd.name_any()), &mut missing);
         }
     }

@@ -16,6 +16,7 @@ use crate::{
 suite! {
     programmed_comes_after_the_routers_answer_and_no_answer_goes_back,
     a_number_whose_gateway_has_no_ready_router_says_so_and_is_programmed_when_it_has,
+    overrides_applied_with_their_numbers_are_live_when_they_say_so,
     a_restarted_operator_leaves_the_status_of_a_programmed_number_alone,
 }
 
@@ -122,7 +123,7 @@ async fn a_number_whose_gateway_has_no_ready_router_says_so_and_is_programmed_wh
     let mut rig = Rig::new().await;
     let somebody_else = UdpSocket::bind(("127.0.0.1", rig.sip)).unwrap();
     rig.apply(&rig.gateway()).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     rig.apply(&manifest()).await;
     eventually(PATIENCE, "the number says that no router is ready", async || {
         let number = rig.numbers().get("desk").await.map_err(|error| error.to_string())?;
@@ -156,7 +157,7 @@ async fn a_restarted_operator_leaves_the_status_of_a_programmed_number_alone() {
     let requests = rig.cluster.requests();
     for _ in 0..2 {
         rig.kill().await;
-        rig.start(&[]).await;
+        rig.start(&[]);
         drop(rig.intake_is_open().await);
         assert_eq!(shown_edit(&mut rig.phone().await).await, 0);
         throughout(Duration::from_secs(4), "nobody writes the number's status", async || {
@@ -178,7 +179,36 @@ async fn a_restarted_operator_leaves_the_status_of_a_programmed_number_alone() {
     assert_eq!(shown_edit(&mut rig.phone().await).await, 7);
     rig.kill().await;
     edit(&rig, 8).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     rig.programmed("desk").await;
     assert_eq!(shown_edit(&mut rig.phone().await).await, 8);
+}
+
+/// A tenant's folder comes as one: the override's event may be seen before the claim on its number is.
+async fn overrides_applied_with_their_numbers_are_live_when_they_say_so() {
+    let rig = Rig::running().await;
+    let digits = |count: usize| format!("40010002{count:02}");
+    let of = |count: usize| {
+        let number = manifest()
+            .replace(NUMBER, &digits(count))
+            .replace("name: desk, namespace", &format!("name: desk-{count}, namespace"));
+        format!(
+            "{number}---
+apiVersion: fourhundred.io/v1alpha1
+kind: RoutingOverride
+metadata: {{name: moved-{count}, namespace: acme}}
+spec: {{numberRef: {{name: desk-{count}}}, to: {{number: \"01066665555\"}}, from: \"2026-11-01T00:00:00+08:00\", until: \"2026-12-24T00:00:00+08:00\"}}
+"
+        )
+    };
+    let mut phone = rig.phone().await;
+    let folder: Vec<String> = (0..16).map(of).collect();
+    rig.apply(&folder.join("---\n")).await;
+    for count in 0..16 {
+        let name = format!("moved-{count}");
+        let wait = ["wait", "rov", &name, "-n", "acme", "--for=condition=Programmed", "--timeout=30s"];
+        rig.cluster.kubectl(&wait).await.ok();
+        let answer = phone.call(&digits(count), "02038887777").await.expect("the router answers");
+        assert_eq!((answer.code, answer.contacts()), (302, vec!["01066665555"]), "{name}");
+    }
 }

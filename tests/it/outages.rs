@@ -69,7 +69,7 @@ async fn without_api_server_and_etcd_calls_go_on_also_after_a_restart_and_all_co
     booked(&mut switch, "without-api-server").await;
 
     rig.kill().await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let mut phone = rig.phone().await;
     eventually(PATIENCE, "the restarted operator answers from its disk copy", async || shows(&mut phone, 0).await)
         .await;
@@ -118,7 +118,7 @@ async fn an_api_server_that_hangs_delays_no_call_and_no_record() {
 async fn a_leader_that_lost_its_lease_to_an_outage_answers_calls_and_leads_again() {
     let mut rig = Rig::new().await;
     rig.apply(&rig.gateway()).await;
-    rig.start(&["--leader-election", "lease"]).await;
+    rig.start(&["--leader-election", "lease"]);
     rig.apply(&edits::manifest()).await;
     rig.programmed("desk").await;
     let mut switch = rig.intake_is_open().await;

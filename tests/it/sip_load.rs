@@ -24,8 +24,8 @@ async fn ready() -> Rig {
 
 /// Calls from an area's callers: successful ones, failed ones and retransmissions, as SIPp counted them.
 pub async fn play(folder: &Path, port: u16, area: &str, calls: u32, per_second: u32) -> (u64, u64, u64) {
-    let callers: String = (0..100).map(|caller| format!("{area}666600{caller:02}\n")).collect();
-    std::fs::write(folder.join("callers.csv"), format!("SEQUENTIAL\n{callers}")).unwrap();
+    let callers: Vec<String> = (0..100).map(|caller| format!("{area}666600{caller:02}")).collect();
+    std::fs::write(folder.join("callers.csv"), format!("SEQUENTIAL\n{}\n", callers.join("\n"))).unwrap();
     let statistics = folder.join("calls.csv");
     let _ = std::fs::remove_file(&statistics);
     let output = Command::new("sipp")
@@ -81,7 +81,7 @@ async fn what_is_no_call_harms_none_and_a_retransmission_gets_the_same_bytes() {
     assert!(heard.iter().all(|answer| *answer == heard[0] && answer.code == 302), "{heard:?}");
     // Also after the process was killed: the tag is made of the call and the gateway, not kept.
     rig.kill().await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     drop(rig.intake_is_open().await);
     let mut phone_again = rig.phone().await;
     answers(&mut phone_again).await;

@@ -139,12 +139,12 @@ async fn calls_go_as_the_timetable_says_at_every_kind_of_instant() {
     rig.apply(&rig.gateway()).await;
     rig.apply_acme(&["office-hours", "hotline"]).await;
     rig.apply(LATE_NUMBER).await;
-    rig.start(&["--clock-at", "2026-09-30T10:00:00+08:00"]).await;
+    rig.start(&["--clock-at", "2026-09-30T10:00:00+08:00"]);
     rig.programmed("hotline").await;
     rig.programmed("late").await;
     for case in &CASES {
         rig.kill().await;
-        rig.start(&["--clock-at", case.at]).await;
+        rig.start(&["--clock-at", case.at]);
         let mut phone = rig.phone().await;
         let answer = eventually(PATIENCE, "the restarted router answers", async || {
             phone.call(case.number, case.caller).await.ok_or("nobody answers")
@@ -237,7 +237,7 @@ async fn calls_go_on_as_before_while_a_calendar_a_schedule_or_a_tariff_is_gone()
 
         // The operator that starts now never saw the reference.
         rig.kill().await;
-        rig.start(&["--clock-at", TUESDAY]).await;
+        rig.start(&["--clock-at", TUESDAY]);
         drop(rig.intake_is_open().await);
         let mut phone = rig.phone().await;
         throughout(Duration::from_secs(3), "the restarted operator leaves the plan alone", async || {

@@ -46,7 +46,10 @@ pub async fn hold(
     let claim = new_claim(holder, tenant, number, pool, world.clock.now());
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
-        ClaimCreation::Created(created) => Ok(Held::Yes(created)),
+        ClaimCreation::Created(created) => {
+            world.recent_claims.note_made(number);
+            Ok(Held::Yes(created))
+        }
         ClaimCreation::Exists => match world.sink.read_claim(&number.to_string()).await? {
             Some(live) => settle(world, holder, tenant, live).await,
             None => Ok(Held::No(taken(number))),

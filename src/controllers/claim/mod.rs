@@ -99,9 +99,8 @@ async fn release(claim: &NumberClaim, world: &World) -> Result<Action, Error> {
 
 /// Only what this process saw from the claim's beginning is known never to have been served.
 fn was_never_served(claim: &NumberClaim, world: &World) -> bool {
-    let made_since = claim.spec.claimed_at.parse::<Timestamp>().is_ok_and(|at| at >= world.began);
-    let planned = number_of(claim).is_none_or(|number| world.plan().was_planned(number));
-    made_since && !planned && claim.spec.served_at.is_none()
+    let Some(number) = number_of(claim) else { return true };
+    world.recent_claims.made(number) && !world.plan().was_planned(number) && claim.spec.served_at.is_none()
 }
 
 async fn rest(claim: &NumberClaim, world: &World) -> Result<Action, Error> {

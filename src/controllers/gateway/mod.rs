@@ -14,6 +14,7 @@ use super::error::Error;
 use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, join, refuse};
 use super::key::{Key, ObjectMetaExt as _};
+use super::patience::AwaitedStep;
 use super::world::{GatewayWord, World};
 use crate::api::CallGateway;
 use crate::api::call_gateway::{
@@ -41,7 +42,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     let loaded = loaded(&world, &key, &word);
     if accepted.is_ok()
         && loaded.programmed.is_err()
-        && let Some(left) = world.grace_left(&*gateway, GRACE)
+        && let Some(left) = world.grace_left(&*gateway, AwaitedStep::Routers, GRACE)
     {
         return Ok(Action::requeue(left));
     }

@@ -17,13 +17,17 @@ use kube::runtime::controller::Action;
 
 use super::error::Error;
 use super::key::{Key, ObjectMetaExt as _};
+use super::patience::AwaitedStep;
+use super::plan::book::Progress;
 use super::sink::Manager;
 use super::transitions;
 use super::world::{Find as _, World};
 use crate::api::FourHundredNumber;
 
-/// How long a first status waits for routers, so that one write tells the end.
+/// How long a status waits for routers, so that one write tells the end.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long it waits for this operator's own write of the plan: a burst takes its time.
+const OWN_GRACE: Duration = Duration::from_secs(10);
 
 /// Brings one FourHundredNumber to what its owner asked for.
 pub async fn reconcile(number: Arc<FourHundredNumber>, world: Arc<World>) -> Result<Action, Error> {
@@ -37,7 +41,11 @@ pub async fn reconcile(number: Arc<FourHundredNumber>, world: Arc<World>) -> Res
     let verdict = validate::check(&number, &refs, world.clock.now());
     let applied = apply::apply(&number, &refs, &verdict, &world).await?;
     let waits = applied.progress.is_some() && !status::programmed(&number, &applied);
-    if waits && let Some(left) = world.grace_left(&*number, GRACE) {
+    let (step, grace) = match applied.progress {
+        Some(Progress::Unwritten) => (AwaitedStep::Writing, OWN_GRACE),
+        _ => (AwaitedStep::Routers, GRACE),
+    };
+    if waits && let Some(left) = world.grace_left(&*number, step, grace) {
         return Ok(Action::requeue(left));
     }
     let status = status::of(&number, &refs, &verdict, &applied, world.clock.now());

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
+use super::patience::AwaitedStep;
 use super::plan::shard::PlannedNumber;
 use super::sink::Manager;
 use super::world::{Find as _, World};
@@ -139,7 +140,7 @@ pub async fn reconcile(object: Arc<RoutingOverride>, world: Arc<World>) -> Resul
     }
     let programmed = programmed(&world, &key, &object, &accepted, &resolved);
     if programmed == Some(false)
-        && let Some(left) = world.grace_left(&*object, GRACE)
+        && let Some(left) = world.grace_left(&*object, AwaitedStep::Routers, GRACE)
     {
         return Ok(Action::requeue(left.min(Duration::from_millis(250))));
     }
@@ -235,10 +236,22 @@ fn programmed(
     }
     // A starting operator may meet the override before its number.
     let Some(shard) = world.plan().shard_of(number).cloned() else { return Some(false) };
+    if world.dirty_shards.contains(&shard) {
+        return Some(false);
+    }
+    let expected = entry(world, object, &number.namespace)?;
     let plan = world.plan();
+    if !plan.holds(&shard, expected.number.parse().ok()?) {
+        return None;
+    }
+    if !plan.has_override(&shard, &expected) {
+        // What was rendered last was rendered before this override or its number's claim was seen.
+        drop(plan);
+        world.mark_shards([shard]);
+        return Some(false);
+    }
     let leaves: Vec<String> = plan.leaves(&shard).into_iter().filter(|leaf| leaf.starts_with('n')).collect();
-    let current = !world.dirty_shards.contains(&shard);
-    Some(current && !leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
+    Some(!leaves.is_empty() && leaves.iter().all(|leaf| plan.is_acknowledged(&shard, leaf)))
 }
 
 fn mark(world: &World, number: &Key) {

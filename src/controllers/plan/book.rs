@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::acks::Acknowledgements;
 use super::shard::{Leaf, PlannedNumber, ShardKey};
 use crate::controllers::key::Key;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::document::OverrideEntry;
 
 /// How many written versions of a leaf are remembered, to recognise a router that is a little behind.
 const REMEMBERED: usize = 64;
@@ -75,7 +77,13 @@ struct Shard {
     leaves: BTreeMap<String, LeafLife>,
     /// Entries last rendered, and those found in parts written before this process.
     last: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    /// Overrides last written.
+    overrides: Vec<OverrideEntry>,
     loaded: bool,
+    /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
+    complete: bool,
+    /// Since when numbers that came later wait for their verdicts.
+    incomplete_since: Option<Instant>,
 }
 
 /// How far a number's present entry has come.
@@ -83,7 +91,9 @@ struct Shard {
 pub enum Progress {
     /// Every ready router serves it.
     Live,
-    /// Written or about to be; some ready router has not said so yet.
+    /// This operator has yet to write it.
+    Unwritten,
+    /// Written; some ready router has not said so yet.
     Waiting,
     /// No router of the gateway is ready.
     NoReadyRouter,
@@ -153,6 +163,35 @@ impl PlanBook {
         expected.iter().all(|object| self.wanted.contains_key(object))
     }
 
+    /// Whether the shard may be rendered although not all of `expected` have a verdict: `Err` says how long to wait for
+    /// them. A burst of new numbers is written together, and none waits for all the others.
+    pub fn may_render(&mut self, shard: &ShardKey, expected: &[Key], patience: Duration) -> Result<(), Option<Duration>> {
+        let complete = self.has_verdicts(expected);
+        let known = self.shards.entry(shard.clone()).or_default();
+        if complete {
+            known.complete = true;
+            known.incomplete_since = None;
+            return Ok(());
+        }
+        if !known.complete {
+            return Err(None);
+        }
+        let since = *known.incomplete_since.get_or_insert_with(Instant::now);
+        match patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            Some(left) => Err(Some(left)),
+            None => {
+                known.incomplete_since = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// This process begins to lead: whatever it knew of the plan may have changed under another replica. What routers
+    /// say stays.
+    pub fn begin_term(&mut self) {
+        *self = Self { acks: std::mem::take(&mut self.acks), ..Self::default() };
+    }
+
     /// Whether some number of the shard wants its previous entry and the parts written before are not read yet.
     pub fn needs_previous(&self, shard: &ShardKey) -> bool {
         let loaded = self.shards.get(shard).is_some_and(|known| known.loaded);
@@ -195,6 +234,21 @@ impl PlanBook {
             .map(|wanted| &wanted.intent)
     }
 
+    /// `overrides` stand in the shard's leaves as last written.
+    pub fn note_overrides(&mut self, shard: &ShardKey, overrides: Vec<OverrideEntry>) {
+        self.shards.entry(shard.clone()).or_default().overrides = overrides;
+    }
+
+    /// Whether the shard as last written has this very override.
+    pub fn has_override(&self, shard: &ShardKey, entry: &OverrideEntry) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.overrides.contains(entry))
+    }
+
+    /// Whether the shard as last rendered has `number`.
+    pub fn holds(&self, shard: &ShardKey, number: FourHundred) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.last.contains_key(&number))
+    }
+
     /// The digest of `leaf` as last written by this process.
     pub fn written(&self, shard: &ShardKey, leaf: &str) -> Option<Digest> {
         self.shards.get(shard)?.leaves.get(leaf)?.versions.last().copied()
@@ -234,7 +288,7 @@ impl PlanBook {
 
     /// How far the present entry of `object` (number `number`) has come; notes that it waits if it does.
     pub fn progress(&mut self, object: &Key, number: FourHundred) -> Progress {
-        let Some(wanted) = self.wanted.get(object) else { return Progress::Waiting };
+        let Some(wanted) = self.wanted.get(object) else { return Progress::Unwritten };
         let shard = wanted.shard.clone();
         let entry = match &wanted.intent {
             Intent::Serve(planned) => Some(planned.digest),
@@ -257,11 +311,11 @@ impl PlanBook {
         if self.acks.ready(&shard.gateway) == 0 {
             return Progress::NoReadyRouter;
         }
-        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Waiting };
+        let (Some(entry), Some(known)) = (entry, self.shards.get(shard)) else { return Progress::Unwritten };
         let standing = known.leaves.iter().find_map(|(name, leaf)| {
             leaf.entries.get(&number).filter(|(digest, _)| *digest == entry).map(|(_, since)| (name, leaf, *since))
         });
-        let Some((name, leaf, since)) = standing else { return Progress::Waiting };
+        let Some((name, leaf, since)) = standing else { return Progress::Unwritten };
         let served = self.acks.served(&shard.gateway, &shard.part_name(name));
         let live = served.iter().all(|digest| digest.and_then(|d| leaf.position(d)).is_some_and(|at| at >= since));
         if live { Progress::Live } else { Progress::Waiting }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::controllers::plan::acks::RouterWord;
@@ -67,7 +68,16 @@ fn a_shard_waits_for_the_verdict_on_every_number() {
     book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
     assert!(!book.has_verdicts(&[one.clone(), other.clone()]));
     book.want(&other, shard(), Intent::Withdraw);
-    assert!(book.has_verdicts(&[one, other]));
+    assert!(book.has_verdicts(&[one.clone(), other.clone()]));
+    assert_eq!(book.may_render(&shard(), &[one.clone(), other.clone()], Duration::from_secs(1)), Ok(()));
+    // Who comes later has no older entry to lose: others wait for its verdict a little, not for ever.
+    let new = Key::new("acme", "new");
+    let expected = [one, other, new];
+    assert!(matches!(book.may_render(&shard(), &expected, Duration::from_secs(60)), Err(Some(_))));
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Ok(()));
+    // Another replica may have led meanwhile.
+    book.begin_term();
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Err(None));
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn an_edit_is_not_live_while_routers_serve_the_older_entry() {
     let first = write(&mut book);
     serve(&mut book, "r1", first);
     book.want(&one, shard(), Intent::Serve(planned("4001000001", "13900139000")));
-    assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting, "not even written");
+    assert_eq!(book.progress(&one, number("4001000001")), Progress::Unwritten);
     let second = write(&mut book);
     assert_eq!(book.progress(&one, number("4001000001")), Progress::Waiting);
     serve(&mut book, "r1", second);
@@ -130,4 +140,22 @@ fn a_number_that_moves_leaves_its_old_shard() {
     assert_eq!(book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000"))), [shard()]);
     assert_eq!(book.want(&one, west.clone(), Intent::Serve(planned("4001000001", "13800138000"))), [west, shard()]);
     assert!(render(&mut book).is_empty());
+}
+
+#[test]
+fn an_override_stands_only_as_it_was_last_written() {
+    let entry = |until: &str| OverrideEntry {
+        number: "4001000868".to_owned(),
+        name: "typhoon".to_owned(),
+        from: "2026-11-23T20:00:00+08:00".parse().unwrap(),
+        until: until.parse().unwrap(),
+        to: crate::domain::routing::document::Target::Destination("duty".to_owned()),
+    };
+    let (written, edited) = (entry("2026-11-24T08:00:00+08:00"), entry("2026-11-25T08:00:00+08:00"));
+    let mut book = PlanBook::default();
+    assert!(!book.has_override(&shard(), &written), "nothing is written yet");
+    book.note_overrides(&shard(), vec![written.clone()]);
+    assert!(book.has_override(&shard(), &written) && !book.has_override(&shard(), &edited));
+    book.note_overrides(&shard(), Vec::new());
+    assert!(!book.has_override(&shard(), &written), "it was rendered without");
 }

@@ -19,11 +19,15 @@ use crate::controllers::{gateway, number, overrides, tariff, tenant};
 
 /// How long an emptied leaf is kept for routers that do not answer.
 pub const WITHDRAWAL: Duration = Duration::from_mins(1);
+/// How long new numbers of a shard wait for others that are being judged, so that a burst makes few writes.
+const BURST: Duration = Duration::from_secs(1);
 /// Shards written at the same time.
 const AT_ONCE: usize = 16;
 
-/// Writes dirty shards until `stop`.
+/// Writes dirty shards until `stop`, beginning with those of which parts stand: what was deleted while nobody led has no
+/// object left that would ask for it.
 pub async fn run(world: Arc<World>, stop: CancellationToken) {
+    world.mark_shards(standing(&world));
     let dirty = world.dirty_shards.clone();
     dirty
         .run(AT_ONCE, stop.clone(), move |shard| {
@@ -47,11 +51,31 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
         .await;
 }
 
+/// Shards of which the API server has parts.
+fn standing(world: &World) -> BTreeSet<ShardKey> {
+    let parts = world.parts();
+    let shard = |((namespace, _), seen): (&(String, String), &PartSeen)| {
+        let gateway = Key::new(namespace, seen.labels.get(labels::GATEWAY)?);
+        Some(ShardKey { gateway, namespace: seen.labels.get(labels::TENANT_NAMESPACE)?.clone() })
+    };
+    parts.iter().filter_map(shard).collect()
+}
+
 async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     if shard.namespace.is_empty() {
         return gateway::head::write(world, &shard.gateway).await;
     }
-    if !is_complete(world, shard) {
+    let expected = number::members(world, &shard.gateway, &shard.namespace);
+    let allowed = world.plan().may_render(shard, &expected, BURST);
+    if let Err(wait) = allowed {
+        // Without a time: the last verdict marks the shard.
+        if let Some(wait) = wait {
+            let (world, shard) = (world.clone(), shard.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                world.mark_shards([shard]);
+            });
+        }
         return Ok(());
     }
     if world.plan().needs_previous(shard) {
@@ -83,14 +107,9 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     for name in old_leaves(world, shard).into_iter().filter(|name| !standing.contains(name)) {
         retire(world, shard, &name, &content).await?;
     }
+    world.plan().note_overrides(shard, content.overrides);
     wake_waiting(world, shard, sent);
     Ok(())
-}
-
-/// Every number that belongs to the shard has been judged, and so has every one that may still hold a place in it.
-fn is_complete(world: &World, shard: &ShardKey) -> bool {
-    let expected = number::members(world, &shard.gateway, &shard.namespace);
-    world.plan().has_verdicts(&expected)
 }
 
 fn leaf_name(leaf: &Leaf) -> String {

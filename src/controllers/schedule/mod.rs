@@ -11,6 +11,7 @@ use super::counted;
 use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
+use super::patience::AwaitedStep;
 use super::sink::Manager;
 use super::world::{Find as _, World};
 use crate::api::conditions as types;
@@ -140,7 +141,7 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     let programmed = programmed(&world, &schedule, calendar.as_deref(), &accepted.clone().and(resolved.clone()));
     if let Some(Err(finding)) = &programmed
         && finding.reason == reason::AWAITING_ROUTERS
-        && let Some(left) = world.grace_left(&*schedule, GRACE)
+        && let Some(left) = world.grace_left(&*schedule, AwaitedStep::Routers, GRACE)
     {
         return Ok(Action::requeue(left));
     }

@@ -63,7 +63,7 @@ async fn the_product_answers_and_charges_as_the_naive_model_does() {
     let mut rig = Rig::new().await;
     let allowed: Vec<&str> = TENANTS.iter().map(|(name, _)| *name).collect();
     rig.apply(&rig.gateway().replace("values: [acme]", &format!("values: {allowed:?}"))).await;
-    rig.start(&[]).await;
+    rig.start(&[]);
     let world = Arc::new(raise(&rig, &mut dice).await);
     drop(rig.intake_is_open().await);
 
@@ -180,13 +180,8 @@ async fn accepted_schedules(rig: &Rig, schedules: &[Schedule]) -> Vec<usize> {
 async fn all_ready(rig: &Rig, kind: &str, count: usize) {
     eventually(PATIENCE, &format!("{count} {kind} are live"), async || {
         let objects = listed(rig, kind).await;
-        // A superseded override waits for its turn: what counts is that routers know it.
-        let live = |object: &&Value| {
-            condition(object, "Accepted").is_some_and(|accepted| accepted["status"] == "True")
-                && condition(object, "Programmed").is_some_and(|programmed| {
-                    programmed["status"] == "True" || kind == "rov" && object["status"]["state"] == "Superseded"
-                })
-        };
+        let is_true = |object: &Value, kind| condition(object, kind).is_some_and(|found| found["status"] == "True");
+        let live = |object: &&Value| is_true(object, "Accepted") && is_true(object, "Programmed");
         let late: Vec<&Value> = objects.iter().filter(|object| !live(object)).collect();
         if objects.len() == count && late.is_empty() {
             Ok(())

@@ -39,7 +39,7 @@ impl Tariff {
     pub fn roll(dice: &mut Dice, name: &'static str, zone: Zone) -> Self {
         let versions = [day(2026, 1, 1), day(2026, 11, 20), day(2026, 12, 9)].map(|from| Version {
             from,
-            rounding: *dice.pick(&["HalfUp", "HalfEven", "Up"]),
+            rounding: dice.one_of(&["HalfUp", "HalfEven", "Up"]),
             setup: dice.between(0, 300) * 1_000_000,
             platform_answer: dice.chance(30),
             increments: *dice.pick(&[(60, 60), (6, 6), (1, 1), (30, 6), (60, 1)]),

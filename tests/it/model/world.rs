@@ -127,7 +127,7 @@ impl Schedule {
             let mut item = json!({"from": time_text(range.from), "to": time_text(range.to)});
             match &range.days {
                 Days::Dates(first, last) => {
-                    item["dates"] = json!({"first": date_text(*first), "last": date_text(*last)})
+                    item["dates"] = json!({"first": date_text(*first), "last": date_text(*last)});
                 }
                 Days::Named(names) => item["days"] = json!(names),
             }
@@ -225,7 +225,7 @@ pub const ANNOUNCEMENTS: [&str; 3] = ["all-lines-busy", "holiday-greeting", "unm
 impl Number {
     fn target(dice: &mut Dice, destinations: usize, groups: usize) -> Target {
         match dice.below(10) {
-            0 | 1 => Target::Announcement(*dice.pick(&ANNOUNCEMENTS)),
+            0 | 1 => Target::Announcement(dice.one_of(&ANNOUNCEMENTS)),
             2..=5 if groups > 0 => Target::Group(usize::try_from(dice.below(groups as u64)).unwrap()),
             _ => Target::Destination(usize::try_from(dice.below(destinations as u64)).unwrap()),
         }
@@ -290,8 +290,8 @@ impl Number {
             overrides,
             exhausted: match dice.below(3) {
                 0 => None,
-                1 => Some(Ok(*dice.pick(&ANNOUNCEMENTS))),
-                _ => Some(Err(*dice.pick(&["Busy", "NoAnswer", "Unavailable"]))),
+                1 => Some(Ok(dice.one_of(&ANNOUNCEMENTS))),
+                _ => Some(Err(dice.one_of(&["Busy", "NoAnswer", "Unavailable"]))),
             },
             tariff: usize::try_from(dice.below(2)).unwrap(),
             package: dice.chance(40),
@@ -410,6 +410,7 @@ fn area(dice: &mut Dice, callers: &[Caller]) -> String {
     dice.pick(callers).area.clone().unwrap_or_else(|| "Unknown".to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for this one use")]
 pub fn object(kind: &str, namespace: Option<&str>, name: &str, spec: Value) -> Value {
     let mut object =
         json!({"apiVersion": "fourhundred.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});

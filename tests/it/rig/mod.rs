@@ -67,7 +67,7 @@ impl Rig {
     pub async fn running() -> Self {
         let mut rig = Self::new().await;
         rig.apply(&rig.gateway()).await;
-        rig.start(&[]).await;
+        rig.start(&[]);
         rig
     }
 
@@ -113,7 +113,7 @@ impl Rig {
     }
 
     /// Starts the operator. It need not be ready when this returns.
-    pub async fn start(&mut self, flags: &[&str]) {
+    pub fn start(&mut self, flags: &[&str]) {
         assert!(self.operator.is_none(), "one operator at a time");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         // A test run that is killed takes its operator along.
@@ -150,7 +150,7 @@ impl Rig {
         let mut operator = self.operator.take().expect("an operator runs");
         match tokio::time::timeout(PATIENCE, operator.wait()).await {
             Ok(status) => status.unwrap(),
-            Err(_) => panic!("the operator did not end:\n{}", self.end_of_log()),
+            Err(_elapsed) => panic!("the operator did not end:\n{}", self.end_of_log()),
         }
     }
 
@@ -198,9 +198,10 @@ impl Rig {
     pub async fn programmed(&self, name: &str) -> FourHundredNumber {
         eventually(PATIENCE, &format!("{name} is Programmed"), async || {
             let number = self.numbers().get(name).await.map_err(|error| error.to_string())?;
-            match is_programmed(&number) {
-                true => Ok(number),
-                false => Err(format!("{}\n{}", serde_json::to_string(&number.status).unwrap(), self.end_of_log())),
+            if is_programmed(&number) {
+                Ok(number)
+            } else {
+                Err(format!("{}\n{}", serde_json::to_string(&number.status).unwrap(), self.end_of_log()))
             }
         })
         .await
@@ -296,6 +297,10 @@ impl Dice {
     /// True in `percent` of a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
+    }
+
+    pub fn one_of<T: Copy>(&mut self, among: &[T]) -> T {
+        *self.pick(among)
     }
 
     pub fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {

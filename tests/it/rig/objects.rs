@@ -22,7 +22,7 @@ pub async fn tenant(rig: &Rig, name: &str, namespaces: &[&str], numbers: i64) {
         "apiVersion": "fourhundred.io/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
         "spec": {
             "displayName": format!("{name} Ltd"), "kind": "Enterprise", "industry": "Retail",
-            "papers": {"licence": format!("licence-of-{name}")},
+            "papers": {"licence": format!("licence-of-{name}"), "realNameForm": "2026-0107"},
             "namespaces": namespaces, "tariffs": ["standard"], "limits": {"numbers": numbers},
         },
     });

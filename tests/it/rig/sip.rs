@@ -80,10 +80,7 @@ impl Phone {
                 }
             }
         };
-        match tokio::time::timeout(within, answered).await {
-            Ok(answer) => answer,
-            Err(_) => None,
-        }
+        tokio::time::timeout(within, answered).await.unwrap_or_default()
     }
 
     /// Waits for so many datagrams, and gives how many came before a silence of 100 ms.

@@ -1,0 +1,195 @@
+//! `fourhundred rate`: what would these calls cost by this folder's tariffs?
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::value::RawValue;
+
+use super::folder::{self, Output, Paths, document};
+use crate::offline::rating::{self, LineOutcome, RatedLine, RatingReport};
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  Last month's records under the tariffs of a branch:
+    fourhundred rate examples/platform examples/acme --records october.ndjson
+
+  How each amount came to be:
+    fourhundred rate examples/platform examples/acme --records call.json --explain
+
+  From standard input, for another tool:
+    zcat october.ndjson.gz | fourhundred rate platform tenants/acme --records - --output json
+
+Every number of the folder counts as held since ever; set-up fees are left out. Records are in the neutral form, one JSON
+object, a list of them, or one on each line.
+
+Exit code: 0 all rated, 1 some were refused or could not be priced, 2 the question was wrong.";
+
+/// Most bytes of records that are read.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Arguments of `rate`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub paths: Paths,
+    /// Call records: JSON or NDJSON, "-" for standard input; at most 256 MiB
+    #[arg(long, value_name = "FILE")]
+    pub records: PathBuf,
+    /// Show how each amount came to be
+    #[arg(long)]
+    pub explain: bool,
+    /// How charges are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Records cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordsError {
+    #[error("records {0} cannot be read")]
+    Read(PathBuf, #[source] std::io::Error),
+    #[error("records {0} are more than {MOST_BYTES} bytes: split them")]
+    TooLarge(PathBuf),
+}
+
+/// Rates and prints.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let offline = match arguments.paths.read() {
+        Ok(offline) => offline,
+        Err(error) => return folder::fail(&error),
+    };
+    folder::warn_of_refusals(&offline);
+    let text = match read(&arguments.records) {
+        Ok(text) => text,
+        Err(error) => return super::fail(&error),
+    };
+    let report = rating::rate(&offline, records(&text).into_iter());
+    let printed = match arguments.output {
+        Output::Text => Ok(self::text(&report, arguments.explain)),
+        other => document(&report, other),
+    };
+    match printed {
+        Ok(printed) => print!("{printed}"),
+        Err(error) => return super::fail(&error),
+    }
+    let bad = report.count(LineOutcome::Refused) + report.count(LineOutcome::Unrated);
+    ExitCode::from(u8::from(bad > 0))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, RecordsError> {
+    let mut text = Vec::new();
+    let source: Box<dyn std::io::Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(|error| RecordsError::Read(path.to_owned(), error))?)
+    };
+    source.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(|error| RecordsError::Read(path.to_owned(), error))?;
+    if text.len() as u64 > MOST_BYTES { Err(RecordsError::TooLarge(path.to_owned())) } else { Ok(text) }
+}
+
+/// The records of a text: the items of a JSON list, one JSON object, or one record on each line.
+fn records(text: &[u8]) -> Vec<&[u8]> {
+    if let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(text) {
+        return items.into_iter().map(|item| item.get().as_bytes()).collect();
+    }
+    if serde_json::from_slice::<&RawValue>(text).is_ok() {
+        return vec![text.trim_ascii()];
+    }
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+}
+
+/// One line for each record, then the totals.
+pub fn text(report: &RatingReport, explain: bool) -> String {
+    let mut text = String::new();
+    for line in &report.lines {
+        let _ = writeln!(text, "{:>6}  {}", line.line, sentence(line));
+        if explain && let Some(charge) = &line.charge {
+            for row in charge.explain().lines() {
+                let _ = writeln!(text, "          {row}");
+            }
+        }
+    }
+    for number in &report.numbers {
+        let _ = writeln!(
+            text,
+            "\n{} of {} in {}: legs charged {}, seconds {}",
+            number.number, number.tenant, number.month, number.legs_charged, number.charged_seconds
+        );
+        for fee in &number.fees {
+            let _ = writeln!(text, "  {:>14}  {}", fee.amount.to_string(), fee.key);
+        }
+        for sentence in &number.unpriced {
+            let _ = writeln!(text, "  not priced: {sentence}");
+        }
+        let _ = writeln!(text, "  {:>14}  calls and package", number.voice.to_string());
+        let _ = writeln!(text, "  {:>14}  functions", number.functions.to_string());
+        let _ = writeln!(text, "  {:>14}  total", number.total.to_string());
+    }
+    text.push('\n');
+    for tenant in &report.tenants {
+        let _ =
+            writeln!(text, "{} in {}: {} yuan, numbers {}", tenant.tenant, tenant.month, tenant.total, tenant.numbers);
+    }
+    let count = |outcome| report.count(outcome);
+    let _ = writeln!(
+        text,
+        "{} records: {} rated, {} unrated, {} duplicates, {} conflicts, {} refused; {} yuan",
+        report.lines.len(),
+        count(LineOutcome::Rated),
+        count(LineOutcome::Unrated),
+        count(LineOutcome::Duplicate),
+        count(LineOutcome::Conflict),
+        count(LineOutcome::Refused),
+        report.total
+    );
+    text
+}
+
+fn sentence(line: &RatedLine) -> String {
+    let who = match (&line.call_id, line.leg) {
+        (Some(call_id), Some(leg)) => format!("{call_id} leg {leg}"),
+        _ => "record".to_owned(),
+    };
+    let reason = line.reason.as_deref().unwrap_or_default();
+    match (line.outcome, &line.charge) {
+        (LineOutcome::Rated, Some(charge)) => format!("{who}: {} yuan for {} s", charge.amount, charge.seconds()),
+        (LineOutcome::Rated, None) => format!("{who}: no charge"),
+        (LineOutcome::Unrated, _) => format!("{who}: unrated: {reason}"),
+        (LineOutcome::Duplicate, _) => format!("{who}: duplicate, counted once"),
+        (LineOutcome::Conflict, _) => format!("{who}: conflicts with an earlier record, charges nothing"),
+        (LineOutcome::Refused, _) => format!("{who}: refused: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offline::tests::{examples, golden, root};
+
+    const RECORD: &str = r#"{"source":"fs-1","callId":"a84b","leg":1,"number":"4001000868","caller":"13900002222","destination":"075566660002","startedAt":"2026-11-23T10:00:00.000+08:00","answeredAt":"2026-11-23T10:00:07.200+08:00","endedAt":"2026-11-23T10:02:11.000+08:00","outcome":"Answered","cause":16}"#;
+
+    #[test]
+    fn one_object_a_list_and_lines_hold_the_same_records() {
+        let pretty = RECORD.replace(',', ",\n ");
+        assert_eq!(records(pretty.as_bytes()).len(), 1);
+        assert_eq!(records(format!("[{RECORD},\n{RECORD}]").as_bytes()), [RECORD.as_bytes(), RECORD.as_bytes()]);
+        assert_eq!(
+            records(format!("{RECORD}\n\n{RECORD}\r\nx\n").as_bytes()),
+            [RECORD.as_bytes(), RECORD.as_bytes(), b"x"]
+        );
+        assert!(records(b"\n").is_empty());
+    }
+
+    #[test]
+    fn an_amount_is_explained_down_to_its_price_book() {
+        let chosen = examples().numbers().keys().last().unwrap().to_string();
+        let mut lines = vec![RECORD.replace("4001000868", &chosen).replace("a84b", "other")];
+        lines.extend([RECORD.to_owned(), RECORD.to_owned(), "{}".to_owned()]);
+        let report = rating::rate(&examples(), lines.iter().map(String::as_bytes));
+        golden(&root().join("src/commands/golden/rate.txt"), &text(&report, true));
+    }
+}

@@ -1,0 +1,105 @@
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::offline::{Offline, SKIPPED};
+
+fn now() -> jiff::Timestamp {
+    "2026-11-23T12:00:00+08:00".parse().unwrap()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(paths: &[PathBuf]) -> Vec<Diagnostic> {
+    match Offline::read(paths, &[SKIPPED.to_owned()], now()) {
+        Ok(offline) => run(&offline),
+        Err(error) => unreadable(error).unwrap(),
+    }
+}
+
+fn short(diagnostic: &Diagnostic) -> String {
+    let file = Path::new(&diagnostic.file).file_name().unwrap().to_string_lossy().into_owned();
+    format!("{file}:{} {} {}", diagnostic.line, diagnostic.code, diagnostic.message)
+}
+
+#[test]
+fn the_examples_are_clean_but_for_hints() {
+    let found = read(&[root().join("examples/platform"), root().join("examples/acme")]);
+    let told: Vec<String> = found.iter().map(short).collect();
+    assert_eq!(
+        told,
+        [
+            "hotline.yaml:20 FH110 0898* catches fixed lines only: 海南's mobiles need denyAreas: [\"0898\"]",
+            "holiday-calendar.yaml:2 FH113 No days of 2027 yet; from 2027-01-01 schedules fall back to weekdays.",
+        ]
+    );
+    assert!(found.iter().all(|diagnostic| diagnostic.severity == Severity::Hint));
+}
+
+/// What a schema cannot see, one after the other.
+#[test]
+fn each_fact_is_found_where_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(root().join("examples/acme/hotline.yaml")).unwrap();
+    let spoilt = text
+        .replace("  - {name: duty, number: \"138 0013 8000\", ringSeconds: 30}\n", concat!(
+            "  - {name: duty, number: \"138 0013 8000\", ringSeconds: 30}\n",
+            "  - {name: spare, number: \"0138 0013 8000\"}\n",
+        ))
+        .replace("overflow: [{destination: duty}]}", "overflow: [{destination: duty}, {destination: shenzhen}]}\n  - {name: one, strategy: Percentage, members: [{destination: duty, percent: 100}]}")
+        .replace("  - {name: holiday, when", "  - {name: again, when: {periods: [work], callers: [\"139*\"]}, to: {destination: duty}}\n  - {name: holiday, when");
+    assert_ne!(spoilt, text);
+    std::fs::write(folder.path().join("hotline.yaml"), spoilt).unwrap();
+    std::fs::write(
+        folder.path().join("hours.yaml"),
+        "apiVersion: fourhundred.io/v1alpha1\nkind: RoutingSchedule\nmetadata: {name: spare}\nspec:\n  periods:\n  - {name: free, at: [{days: [Holiday], from: \"00:00\", to: \"24:00\"}]}\n  otherwise: work\n",
+    )
+    .unwrap();
+    for file in ["office-hours.yaml", "typhoon.yaml"] {
+        std::fs::copy(root().join("examples/acme").join(file), folder.path().join(file)).unwrap();
+    }
+    let found = read(&[root().join("examples/platform"), folder.path().to_owned()]);
+    let codes: Vec<String> = found
+        .iter()
+        .filter(|one| !one.file.contains("platform"))
+        .map(|one| format!("{} {} {}", one.code, one.severity, one.path))
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "FH102 warning spec.destinations[3]",
+            "FH111 warning spec.destinations[3].number",
+            "FH108 warning spec.groups[0]",
+            "FH103 warning spec.groups[1]",
+            "FH109 warning spec.groups[1].members",
+            "FH110 hint spec.screening.denyCallers[0]",
+            "FH101 warning spec.rules[4]",
+            "FH006 warning metadata",
+            "FH107 hint spec.periods",
+            "FH106 warning spec.periods[0]",
+        ]
+    );
+}
+
+#[test]
+fn what_a_schema_refuses_is_told_with_file_and_line() {
+    let found = read(&[root().join("examples/invalid/number-unquoted.yaml")]);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].code, found[0].line, found[0].path.as_str()), ("FH001", 7, "spec.number"));
+    assert!(found[0].message.contains("quote it"), "{}", found[0].message);
+}
+
+#[test]
+fn codes_are_in_order_and_each_once() {
+    let names: Vec<&str> = CODES.iter().map(|code| code.name).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(names, sorted);
+}
+
+#[test]
+fn the_manual_is_printed_from_the_table() {
+    crate::offline::tests::golden(&root().join("docs/lint.md"), &manual());
+}
