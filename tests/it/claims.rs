@@ -255,9 +255,10 @@ async fn what_is_deleted_while_no_operator_runs_is_released_when_one_does() {
         for name in names {
             delete(&rig.cluster, "acme", name).await;
         }
-        rig.start(&[]).await;
+        rig.start(&[]);
         let asked = if names == ["desk"] { "4001000081" } else { "4001000082" };
-        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling")).await;
+        claim_becomes(&rig.cluster, asked, "Cooling", |claim| claim.is_some_and(|claim| claim["state"] == "Cooling"))
+            .await;
         let mut phone = rig.phone().await;
         eventually(PATIENCE, &format!("{asked} is unknown"), async || {
             let answer = phone.call(asked, "02038887777").await.ok_or("nobody answers".to_owned())?;

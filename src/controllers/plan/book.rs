@@ -165,7 +165,12 @@ impl PlanBook {
 
     /// Whether the shard may be rendered although not all of `expected` have a verdict: `Err` says how long to wait for
     /// them. A burst of new numbers is written together, and none waits for all the others.
-    pub fn may_render(&mut self, shard: &ShardKey, expected: &[Key], patience: Duration) -> Result<(), Option<Duration>> {
+    pub fn may_render(
+        &mut self,
+        shard: &ShardKey,
+        expected: &[Key],
+        patience: Duration,
+    ) -> Result<(), Option<Duration>> {
         let complete = self.has_verdicts(expected);
         let known = self.shards.entry(shard.clone()).or_default();
         if complete {
