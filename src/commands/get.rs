@@ -118,8 +118,7 @@ fn found(arguments: &Arguments) -> Result<Vec<Found>, GetError> {
         let mut objects = BTreeMap::new();
         for path in files(&status.join(&crd.spec.names.kind))? {
             let object = read(&path)?;
-            let text = |field: &str| columns::metadata(&object, field);
-            let (namespace, name) = (text("namespace"), text("name"));
+            let (namespace, name) = (columns::metadata(&object, "namespace"), columns::metadata(&object, "name"));
             let wanted = arguments.name.as_ref().is_none_or(|wanted| *wanted == name)
                 && arguments.namespace.as_ref().is_none_or(|wanted| namespace.is_empty() || *wanted == namespace);
             if wanted {
@@ -217,6 +216,5 @@ fn printed(arguments: &Arguments, found: &[Found], now: Timestamp) -> Result<Str
 
 fn names(crd: &CustomResourceDefinition, objects: &[Value]) -> Vec<String> {
     let kind = columns::qualified(crd);
-    let name = |object: &Value| columns::metadata(object, "name");
-    objects.iter().map(|object| format!("{kind}/{}\n", name(object))).collect()
+    objects.iter().map(|object| format!("{kind}/{}\n", columns::metadata(object, "name"))).collect()
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +16,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const TRANSMISSIONS: u32 = 4;
 /// SIPp has all its answers by then, or never.
 const SIPP_WITHIN: &str = "20";
+/// How often SIPp is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A redirect is small; more is not read.
 const DATAGRAM: usize = 8 * 1024;
 
@@ -158,10 +160,24 @@ async fn by_sipp(router: SocketAddr, wishes: &[Wish], folder: &Path, run: u64) -
     if router.ip().is_loopback() {
         sipp.args(["-i", &router.ip().to_string()]);
     }
-    tokio::task::spawn_blocking(move || sipp.status()).await.ok()?.ok()?;
+    let mut sipp = Running(sipp.spawn().ok()?);
+    while sipp.0.try_wait().ok()?.is_none() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
     let answers = std::fs::read_to_string(&log).ok()?;
     let placed: Vec<Placed> = answers.lines().filter_map(|line| logged(line, started_at)).collect();
     (placed.len() == wishes.len()).then_some(placed)
+}
+
+/// A program that goes when nobody waits for it any more.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended by itself cannot be killed, and that is well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// `302 CALL-ID NUMBER CALLER CONTACT`, as the scenario writes it; no contact: `-`.
@@ -188,6 +204,7 @@ fn scenario() -> String {
     );
     for (position, code) in REFUSALS.iter().enumerate() {
         let optional = if position + 1 == REFUSALS.len() { "" } else { r#" optional="true""# };
+        // Writing to a String cannot fail.
         let _ = writeln!(
             receive,
             r#"  <recv response="{code}"{optional} next="1"><action><log message="{code} [call_id] [field0] [field1] -"/></action></recv>"#

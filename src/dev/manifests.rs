@@ -19,7 +19,7 @@ use super::DevError;
 use crate::api::approval::{ApprovalSpec, ApprovalSubject, SubjectKind, Verdict};
 use crate::api::{Approval, Tenant, crds};
 use crate::controllers::tenant::reviewed_digest;
-use crate::folder::{Folder, Object, ObjectKey, Schemas};
+use crate::folder::{Folder, Object, ObjectKey, Problem, Schemas};
 use crate::runtime::kubernetes;
 
 /// Who owns the fields that `dev` applies.
@@ -65,7 +65,7 @@ pub(super) async fn apply_folders(client: &Client, paths: &[PathBuf], vouching: 
     for path in paths {
         match Folder::read(path, &schemas) {
             Ok(folder) => folders.push(folder),
-            Err(found) => problems.extend(found.iter().map(|problem| format!("\n  {problem}"))),
+            Err(found) => problems.extend(found.iter().map(listed)),
         }
     }
     if !problems.is_empty() {
@@ -128,10 +128,8 @@ async fn apply_object(client: &Client, schemas: &Schemas, key: &ObjectKey, objec
 
 /// Approves tenants whose papers no Approval of the folders covers: on a cluster of one's own that is nobody's lie.
 async fn vouch(client: &Client, folders: &[Folder]) -> Result<Vec<String>, DevError> {
-    let decoded = |problems: Vec<crate::folder::Problem>| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        DevError::Manifests(lines.concat())
-    };
+    let decoded =
+        |problems: Vec<Problem>| DevError::Manifests(problems.iter().map(listed).collect::<Vec<_>>().concat());
     let (mut tenants, mut covered) = (Vec::new(), BTreeSet::new());
     for folder in folders {
         tenants.extend(folder.objects.of_kind::<Tenant>().map_err(decoded)?);
@@ -155,6 +153,10 @@ async fn vouch(client: &Client, folders: &[Folder]) -> Result<Vec<String>, DevEr
         vouched_for.push(name);
     }
     Ok(vouched_for)
+}
+
+fn listed(problem: &Problem) -> String {
+    format!("\n  {problem}")
 }
 
 fn named(name: &str) -> ObjectMeta {

@@ -1,6 +1,6 @@
 //! The traffic: which numbers are ready, calls to them, and the records a softswitch would send of these calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::calls::{self, Dialler, Placed, Wish};
 use super::{DevError, say};
@@ -46,7 +47,7 @@ pub(super) struct Traffic {
     pub(super) numbers: Vec<ReadyNumber>,
     /// Every record handed over, as sent.
     pub(super) records: Vec<Value>,
-    /// Calls offered, by number.
+    /// Calls that the number's usage must show, those of earlier runs included.
     offered: BTreeMap<String, i64>,
 }
 
@@ -99,7 +100,22 @@ async fn look(client: &Client) -> Result<(Vec<ReadyNumber>, usize), DevError> {
         let ready = ReadyNumber { gateway: gateway.clone(), number, object };
         ready.address(Protocol::Udp).map(|_| ready)
     });
-    Ok((ready.collect(), all))
+    let ready: Vec<ReadyNumber> = ready.collect();
+    // Taken up again, the cluster shows for a moment where the last run's listeners were.
+    let webs: BTreeSet<SocketAddr> = ready.iter().filter_map(|number| number.address(Protocol::Http)).collect();
+    let mut closed = BTreeSet::new();
+    for web in webs {
+        if TcpStream::connect(web).await.is_err() {
+            closed.insert(web);
+        }
+    }
+    let is_open = |number: &ReadyNumber| number.address(Protocol::Http).is_none_or(|web| !closed.contains(&web));
+    Ok((ready.into_iter().filter(is_open).collect(), all))
+}
+
+fn calls_shown(number: &ReadyNumber) -> i64 {
+    let usage = number.object.status.as_ref().and_then(|status| status.usage.as_ref());
+    usage.map_or(0, |usage| usage.calls.offered)
 }
 
 /// Calls every number, and hands over the records of the calls that were answered.
@@ -109,7 +125,8 @@ pub(super) async fn traffic(
     folder: &Path,
     run: u64,
 ) -> Result<Traffic, DevError> {
-    let mut traffic = Traffic { numbers: numbers.to_vec(), records: Vec::new(), offered: BTreeMap::new() };
+    let before = numbers.iter().map(|number| (number.number.clone(), calls_shown(number)));
+    let mut traffic = Traffic { numbers: numbers.to_vec(), records: Vec::new(), offered: before.collect() };
     let mut routers: BTreeMap<SocketAddr, Vec<&ReadyNumber>> = BTreeMap::new();
     for number in numbers {
         if let Some(router) = number.address(Protocol::Udp) {
@@ -222,9 +239,8 @@ pub(super) async fn usage_shown(client: &Client, traffic: &Traffic) -> Result<()
     loop {
         let (ready, _) = look(client).await?;
         let missing = traffic.offered.iter().filter(|(number, calls)| {
-            let shown = ready.iter().find(|ready| ready.number == **number);
-            let usage = shown.and_then(|ready| ready.object.status.as_ref()?.usage.as_ref());
-            usage.is_none_or(|usage| usage.calls.offered < **calls)
+            let shown = ready.iter().find(|ready| ready.number == **number).map(calls_shown);
+            shown.is_none_or(|shown| shown < **calls)
         });
         let missing = missing.count();
         if missing == 0 {

@@ -128,10 +128,11 @@ fn explained(decision: &DecisionDocument) -> String {
         let step = serde_json::to_value(line.step).ok().and_then(|step| step.as_str().map(str::to_owned));
         let name = line.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
         let because = line.because.as_ref().map(|because| format!(" ({because} differ)")).unwrap_or_default();
+        // Writing to a String cannot fail.
         let _ = writeln!(text, "  {:<10} {}{name}{because}", step.unwrap_or_default(), line.result);
     }
-    let destinations: Vec<String> =
-        decision.destinations.iter().flatten().map(|destination| destination.number.clone()).collect();
+    let destinations: Vec<&str> =
+        decision.destinations.iter().flatten().map(|destination| destination.number.as_str()).collect();
     let answer = match (&decision.announcement, &decision.reason) {
         _ if !destinations.is_empty() => format!("try {}", destinations.join(", then ")),
         (Some(announcement), _) => format!("announcement {announcement}"),

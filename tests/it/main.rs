@@ -24,6 +24,7 @@ mod claims;
 mod control_plane;
 mod crashes;
 mod crds;
+mod dev;
 mod edits;
 mod examples;
 mod interruption;
@@ -60,5 +61,6 @@ fn main() -> std::process::ExitCode {
         model::trials(),
         serve::trials(),
         worker::trials(),
+        dev::trials(),
     ])
 }

@@ -37,7 +37,7 @@ impl Table<'_> {
         header.extend(columns.iter().map(|column| column.name.to_uppercase()));
         let mut rows = vec![header];
         for object in objects {
-            let text = |field: &str| metadata(object, field);
+            let text = |field| metadata(object, field);
             let mut row = Vec::new();
             if namespaced {
                 row.push(text("namespace"));
@@ -60,6 +60,11 @@ impl Table<'_> {
 pub(super) fn qualified(crd: &CustomResourceDefinition) -> String {
     let singular = crd.spec.names.singular.as_deref().unwrap_or_default();
     format!("{singular}.{}", crd.spec.group)
+}
+
+/// A text of `metadata`; empty where there is none.
+pub(super) fn metadata(object: &Value, field: &str) -> String {
+    object.get("metadata").and_then(|metadata| metadata.get(field)?.as_str()).unwrap_or_default().to_owned()
 }
 
 fn cell(column: &CustomResourceColumnDefinition, object: &Value, now: Timestamp) -> String {
@@ -115,12 +120,6 @@ fn aligned(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// A text field of `metadata`, empty where it is missing.
-pub(super) fn metadata(object: &Value, field: &str) -> String {
-    let text = object.get("metadata").and_then(|metadata| metadata.get(field)).and_then(Value::as_str);
-    text.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 
 use self::workspace::Workspace;
 pub use self::{
-    cluster::{Cluster, OPERATOR, OUTSIDER, cluster},
+    cluster::{Cluster, OPERATOR, OUTSIDER, assets, cluster},
     requests::Request,
     waiting::{eventually, throughout},
 };
