@@ -108,7 +108,9 @@ fn from_folders(arguments: &Arguments) -> Result<Arc<Tenant>, ExitCode> {
     let schemas = Schemas::from_crds(&crds::all()).map_err(|error| super::fail(&error))?;
     for path in &arguments.folder {
         let told = |problems: Vec<crate::folder::Problem>| {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
             ExitCode::from(2)
         };
         let folder = Folder::read(path, &schemas).map_err(told)?;

@@ -83,11 +83,8 @@ struct Summary {
 
 /// Calls. Exit code 0: every call was redirected; 1: one was refused; 2: one got no answer.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let router = match tokio::net::lookup_host(&arguments.router).await.map(|mut found| found.next()) {
-        Ok(Some(router)) => router,
-        Ok(None) => return unusable(&arguments.router),
-        Err(_) => return unusable(&arguments.router),
-    };
+    let found = tokio::net::lookup_host(&arguments.router).await.map(|mut found| found.next());
+    let Ok(Some(router)) = found else { return unusable(&arguments.router) };
     let caller = match Dialler::open(router, &arguments).await {
         Ok(caller) => caller,
         Err(error) => return super::fail(&error),

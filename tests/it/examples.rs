@@ -146,8 +146,7 @@ async fn every_invalid_example_is_told_by_the_condition_it_names() {
     // None of them left anything behind, and none did harm.
     eventually(PATIENCE, "only the valid examples are left, all Ready", async || {
         let objects = all(&rig).await;
-        let odd: Vec<String> =
-            objects.iter().filter(|object| !is_ready(object)).map(|object| object.to_string()).collect();
+        let odd: Vec<String> = objects.iter().filter(|object| !is_ready(object)).map(ToString::to_string).collect();
         if odd.is_empty() { Ok(()) } else { Err(odd.join("\n")) }
     })
     .await;

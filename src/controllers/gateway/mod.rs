@@ -87,7 +87,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         attached_numbers: i64::try_from(world.references().gateways.count(&key)).ok(),
         plan: loaded.head.map(|digest| PlanStatus {
             digest: digest.to_string(),
-            loaded_by: loaded.loaded_by,
+            loaded_by: loaded.by,
             of: loaded.routers,
         }),
         workers: vec![
@@ -103,7 +103,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
 struct Loaded {
     head: Option<Digest>,
     routers: i32,
-    loaded_by: i32,
+    by: i32,
     programmed: Result<(), Finding>,
 }
 
@@ -124,7 +124,7 @@ fn loaded(world: &World, key: &Key, word: &GatewayWord) -> Loaded {
     } else {
         Ok(())
     };
-    Loaded { head, routers, loaded_by, programmed }
+    Loaded { head, routers, by: loaded_by, programmed }
 }
 
 fn not_accepted() -> Finding {

@@ -154,10 +154,11 @@ fn what_the_owner_wrote_is_judged_by_the_first_rule_it_breaks() {
     }
 }
 
+type Change = fn(&mut Refs);
+
 #[test]
 fn admission_lost_on_purpose_withdraws_and_a_missing_reference_keeps() {
     let number: FourHundredNumber = read(NUMBER);
-    type Change = fn(&mut Refs);
     let cases: &[(Change, &str, &str, &str)] = &[
         (|refs| refs.admission = Admission::NotAllowed, "NamespaceNotAllowed", "-", "withdraw"),
         (|refs| refs.admission = Admission::NotServed, "NamespaceNotServed", "-", "withdraw"),

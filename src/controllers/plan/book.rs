@@ -182,13 +182,11 @@ impl PlanBook {
             return Err(None);
         }
         let since = *known.incomplete_since.get_or_insert_with(Instant::now);
-        match patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
-            Some(left) => Err(Some(left)),
-            None => {
-                known.incomplete_since = None;
-                Ok(())
-            }
+        if let Some(left) = patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+            return Err(Some(left));
         }
+        known.incomplete_since = None;
+        Ok(())
     }
 
     /// This process begins to lead: whatever it knew of the plan may have changed under another replica. What routers

@@ -150,7 +150,7 @@ impl Rig {
         let mut operator = self.operator.take().expect("an operator runs");
         match tokio::time::timeout(PATIENCE, operator.wait()).await {
             Ok(status) => status.unwrap(),
-            Err(_elapsed) => panic!("the operator did not end:\n{}", self.end_of_log()),
+            Err(elapsed) => panic!("the operator did not end ({elapsed}):\n{}", self.end_of_log()),
         }
     }
 

@@ -79,7 +79,7 @@ impl Process {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         match tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await {
             Ok(status) => status.unwrap(),
-            Err(_) => panic!("operator {} did not end:\n{}", self.name, self.log()),
+            Err(elapsed) => panic!("operator {} did not end ({elapsed}):\n{}", self.name, self.log()),
         }
     }
 
