@@ -193,11 +193,14 @@ impl World {
     }
 
     /// The workers of a gateway say something (new); returns whether it differs.
-    pub fn told_by_gateway(&self, gateway: &Key, word: GatewayWord) -> bool {
+    ///
+    /// `change` runs under the lock: listeners and secrets are told by two tasks, and neither may undo the other's word.
+    pub fn told_by_gateway(&self, gateway: &Key, change: impl FnOnce(&mut GatewayWord)) -> bool {
         let mut words = self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner);
-        let differs = words.get(gateway) != Some(&word);
-        words.insert(gateway.clone(), word);
-        differs
+        let word = words.entry(gateway.clone()).or_default();
+        let before = word.clone();
+        change(word);
+        *word != before
     }
 
     /// The plan parts of `scope` (a namespace, or empty for all) are being listed.

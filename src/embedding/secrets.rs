@@ -93,10 +93,9 @@ fn bring(world: &World, house: &House, gateway: &Key, values: &BTreeMap<(Key, Us
         &gateway.to_string(),
         Secrets { intake: text(Use::Intake), route: text(Use::Route), operator: None },
     );
-    let mut word = world.gateway_word(gateway).unwrap_or_default();
-    word.token = values.get(&(gateway.clone(), Use::Intake)).map(|value| match value {
+    let token = values.get(&(gateway.clone(), Use::Intake)).map(|value| match value {
         Value::Text(_) => Ok(()),
         Value::Missing(why) => Err(why.clone()),
     });
-    words::told(world, gateway, word);
+    words::told(world, gateway, |word| word.token = token);
 }

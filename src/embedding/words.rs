@@ -50,25 +50,27 @@ pub async fn follow_house(world: Arc<World>, house: Arc<House>, stop: Cancellati
 }
 
 async fn tell(world: &World, house: &House, parts: &BTreeMap<String, Digest>, listeners: &[ListenerWord]) {
-    let gateways: Vec<Key> = {
+    let gateways: Vec<(Key, usize)> = {
         let plan = house.store.snapshot();
-        plan.heads().filter_map(|head| head.gateway.split_once('/')).map(|(ns, name)| Key::new(ns, name)).collect()
+        let heads = plan.heads().filter_map(|head| Some((head.gateway.split_once('/')?, head.listeners.len())));
+        heads.map(|((namespace, name), listeners)| (Key::new(namespace, name), listeners)).collect()
     };
     let (ledger, unheld) = ledger_word(house).await;
-    for gateway in gateways {
+    for (gateway, wanted) in gateways {
         let own: Vec<&ListenerWord> = listeners.iter().filter(|word| word.gateway == gateway.to_string()).collect();
-        let ready = !own.is_empty() && own.iter().all(|word| word.address.is_ok());
+        // SIP and HTTP listeners open one after the other: ready is only who has them all.
+        let ready = own.len() >= wanted && own.iter().all(|word| word.address.is_ok());
         let served = parts
             .iter()
             .filter_map(|(name, digest)| Some((part_name(&gateway.namespace, name)?.to_owned(), *digest)))
             .collect();
         acknowledge(world, &gateway, EMBEDDED, Some(RouterWord { ready, parts: served }));
-        let mut word = world.gateway_word(&gateway).unwrap_or_default();
-        word.addresses = addresses(&own);
-        word.refused = own.iter().filter_map(|w| Some((w.listener.clone(), w.address.clone().err()?))).collect();
-        word.ledger.clone_from(&ledger);
-        word.unheld_records = unheld;
-        told(world, &gateway, word);
+        told(world, &gateway, |word| {
+            word.addresses = addresses(&own);
+            word.refused = own.iter().filter_map(|w| Some((w.listener.clone(), w.address.clone().err()?))).collect();
+            word.ledger.clone_from(&ledger);
+            word.unheld_records = unheld;
+        });
     }
 }
 
@@ -89,8 +91,8 @@ async fn ledger_word(house: &House) -> (Option<Result<(), String>>, u64) {
 }
 
 /// The workers' word about a gateway changed.
-pub fn told(world: &World, gateway: &Key, word: GatewayWord) {
-    if world.told_by_gateway(gateway, word) {
+pub fn told(world: &World, gateway: &Key, change: impl FnOnce(&mut GatewayWord)) {
+    if world.told_by_gateway(gateway, change) {
         world.hub.gateways.wake(gateway);
     }
 }
