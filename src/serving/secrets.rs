@@ -32,9 +32,8 @@ impl Bringer {
                 operator: None,
             };
             self.house.set_secrets(&key.to_string(), secrets);
-            let mut word = self.world.gateway_word(&key).unwrap_or_default();
-            word.token = intake.map(|token| token.map(drop));
-            embedding::told(&self.world, &key, word);
+            let token = intake.map(|token| token.map(drop));
+            embedding::told(&self.world, &key, |word| word.token = token);
         }
     }
 
