@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::runtime::sentence::with_causes;
 use crate::runtime::telemetry::{self, LogFormat};
 
 /// Runs a Mobile-400 (移动400) service on Kubernetes: numbers, timetables and tariffs as custom resources, SIP redirects and
@@ -137,17 +138,7 @@ pub fn main() -> ExitCode {
 
 /// Prints an error with its causes, each once, and gives the exit code of a question that was wrong.
 pub fn fail(error: &dyn std::error::Error) -> ExitCode {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    eprintln!("error: {text}");
+    eprintln!("error: {}", with_causes(error));
     ExitCode::from(2)
 }
 

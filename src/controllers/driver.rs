@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::{Error, ErrorClass};
 use super::world::World;
 use crate::runtime::metrics::{KindLabel, Outcome, ReconcileLabel};
+use crate::runtime::sentence::with_causes;
 
 /// A reconcile that takes longer is given up and tried again.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -106,11 +107,11 @@ fn count(world: &World, kind: &'static str, outcome: &Result<Action, Error>, too
 
 fn report<K: Kind>(kind: &str, object: &K, error: &Error, attempt: u32, wait: Duration) {
     let object = super::key::Key::of(object);
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let error_text = with_causes(error);
     if error.class() == ErrorClass::Conflict && attempt < 5 {
-        tracing::debug!(kind, %object, %error, cause, attempt, "reconcile will be repeated");
+        tracing::debug!(kind, %object, error = error_text, attempt, "reconcile will be repeated");
     } else {
-        tracing::warn!(kind, %object, %error, cause, attempt, wait_ms = wait.as_millis(), "reconcile failed");
+        tracing::warn!(kind, %object, error = error_text, attempt, wait_ms = wait.as_millis(), "reconcile failed");
     }
 }
 

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons::{self as reason, Reason};
+use crate::runtime::sentence::with_causes;
 
 /// Why something is not as its owner asked: a reason of the closed set and a sentence that says what to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,11 @@ pub struct Finding {
 impl Finding {
     pub fn new(reason: Reason, sentence: impl Into<String>) -> Self {
         Self { reason, sentence: sentence.into() }
+    }
+
+    /// An error of a rule, with its causes, as the sentence of `reason`.
+    pub fn of(reason: Reason, error: &dyn std::error::Error) -> Self {
+        Self::new(reason, with_causes(error))
     }
 }
 

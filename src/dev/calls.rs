@@ -8,18 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::net::UdpSocket;
 
-/// RFC 3261 §17.1.1.2: T1, doubled at each retransmission.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// After so many transmissions a call has no answer.
-const TRANSMISSIONS: u32 = 4;
+use crate::workers::router::dialler::Dialler;
+
+/// After so long a call of our own has no answer.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// SIPp has all its answers by then, or never.
 const SIPP_WITHIN: &str = "20";
 /// How often SIPp is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// A redirect is small; more is not read.
-const DATAGRAM: usize = 8 * 1024;
 
 /// Who rings whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +40,7 @@ pub(super) struct Placed {
 
 /// What placed the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialler {
+pub(super) enum Sender {
     Sipp,
     Own,
 }
@@ -54,85 +51,30 @@ pub(super) async fn place(
     wishes: &[Wish],
     folder: &Path,
     run: u64,
-) -> std::io::Result<(Dialler, Vec<Placed>)> {
+) -> std::io::Result<(Sender, Vec<Placed>)> {
     if let Some(placed) = by_sipp(router, wishes, folder, run).await {
-        return Ok((Dialler::Sipp, placed));
+        return Ok((Sender::Sipp, placed));
     }
-    Ok((Dialler::Own, by_own_sender(router, wishes, run).await?))
+    Ok((Sender::Own, by_own_sender(router, wishes, run).await?))
 }
 
 async fn by_own_sender(router: SocketAddr, wishes: &[Wish], run: u64) -> std::io::Result<Vec<Placed>> {
-    let here = if router.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(here).await?;
-    socket.connect(router).await?;
-    let local = socket.local_addr()?;
+    let dialler = Dialler::open(router, run, PATIENCE).await?;
     let mut placed = Vec::with_capacity(wishes.len());
-    for (position, wish) in wishes.iter().enumerate() {
-        let call_id = format!("demo-{run:x}-{position}@{}", local.ip());
+    for (position, wish) in (0..).zip(wishes) {
         let started_at = Timestamp::now();
-        let request = |method: &str, to_tag: &str| {
-            let Wish { number, caller } = wish;
-            format!(
-                "{method} sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{run:x}x{position};rport\r\n\
-                 From: <sip:{caller}@{local}>;tag=d{position}\r\nTo: <sip:{number}@{router}>{to_tag}\r\n\
-                 Call-ID: {call_id}\r\nCSeq: 1 {method}\r\nContact: <sip:{caller}@{local}>\r\nMax-Forwards: 70\r\n\
-                 Content-Length: 0\r\n\r\n"
-            )
-        };
-        let answer = ask(&socket, &request("INVITE", ""), &call_id).await?;
-        if let Some(answer) = &answer {
-            let tag = header(answer, "To").and_then(|to| to.split_once(";tag=")).map(|(_, tag)| format!(";tag={tag}"));
-            socket.send(request("ACK", &tag.unwrap_or_default()).as_bytes()).await?;
-        }
+        let answer = dialler.call(position, &wish.number, wish.caller).await?;
+        let contact = answer.as_ref().and_then(|answer| answer.contacts.first()).and_then(|contact| contact.user());
         placed.push(Placed {
-            call_id,
+            call_id: dialler.call_id(position),
             number: wish.number.clone(),
             caller: wish.caller.to_owned(),
-            status: answer.as_deref().and_then(status),
-            contact: answer.as_deref().and_then(contact_user).map(str::to_owned),
+            status: answer.as_ref().map(|answer| answer.status),
+            contact: contact.map(str::to_owned),
             started_at,
         });
     }
     Ok(placed)
-}
-
-/// The final answer to `request`, retransmitted as RFC 3261 asks of an unreliable transport.
-async fn ask(socket: &UdpSocket, request: &str, call_id: &str) -> std::io::Result<Option<String>> {
-    let mut pause = FIRST_PAUSE;
-    let mut buffer = vec![0; DATAGRAM];
-    for _ in 0..TRANSMISSIONS {
-        socket.send(request.as_bytes()).await?;
-        let answer = async {
-            loop {
-                let length = socket.recv(&mut buffer).await?;
-                let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
-                if header(&text, "Call-ID") == Some(call_id) && status(&text).is_some_and(|code| code >= 200) {
-                    return Ok::<String, std::io::Error>(text);
-                }
-            }
-        };
-        match tokio::time::timeout(pause, answer).await {
-            Ok(answer) => return answer.map(Some),
-            Err(_) => pause *= 2,
-        }
-    }
-    Ok(None)
-}
-
-fn status(answer: &str) -> Option<u16> {
-    answer.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
-}
-
-fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
-    message.lines().find_map(|line| {
-        let (field, value) = line.split_once(':')?;
-        field.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-    })
-}
-
-fn contact_user(answer: &str) -> Option<&str> {
-    let (_, uri) = header(answer, "Contact")?.split_once("sip:")?;
-    uri.split_once('@').map(|(user, _)| user)
 }
 
 /// Any final answer other than a redirect is told by its code.
@@ -246,17 +188,6 @@ Content-Length: 0
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const REDIRECT: &str = "SIP/2.0 302 Moved Temporarily\r\nTo: <sip:4001000868@h>;tag=t\r\nCall-ID: demo-1@h\r\n\
-        Contact: <sip:01088880001@127.0.0.1:5080;user=phone>;q=1.0\r\nContact: <sip:075566660002@h>;q=0.9\r\n\r\n";
-
-    #[test]
-    fn a_redirect_is_read_for_its_first_contact() {
-        assert_eq!(status(REDIRECT), Some(302));
-        assert_eq!(contact_user(REDIRECT), Some("01088880001"));
-        assert_eq!(header(REDIRECT, "call-id"), Some("demo-1@h"));
-        assert_eq!(contact_user("SIP/2.0 403 Forbidden\r\n\r\n"), None);
-    }
 
     #[test]
     fn sipps_log_gives_the_same_as_an_answer() {

@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::calls::{self, Dialler, Placed, Wish};
+use super::calls::{self, Placed, Sender, Wish};
 use super::{DevError, say};
 use crate::api::call_gateway::Protocol;
 use crate::api::conditions::READY;
@@ -138,8 +138,8 @@ pub(super) async fn traffic(
         let wishes: Vec<Wish> =
             numbers.iter().flat_map(|number| CALLERS.into_iter().map(|caller| wish(number, caller))).collect();
         let run = run.wrapping_add(position as u64);
-        let (dialler, placed) = calls::place(router, &wishes, folder, run).await.map_err(DevError::Calls)?;
-        tell(dialler, router, &placed);
+        let (sender, placed) = calls::place(router, &wishes, folder, run).await.map_err(DevError::Calls)?;
+        tell(sender, router, &placed);
         let records: Vec<Value> = placed.iter().enumerate().flat_map(|(at, call)| records_of(call, at)).collect();
         wait_until_ended(&records).await;
         if let Some(number) = numbers.first() {
@@ -153,10 +153,10 @@ pub(super) async fn traffic(
     Ok(traffic)
 }
 
-fn tell(dialler: Dialler, router: SocketAddr, placed: &[Placed]) {
-    let by = match dialler {
-        Dialler::Sipp => "SIPp",
-        Dialler::Own => "the built-in sender (SIPp is not there)",
+fn tell(sender: Sender, router: SocketAddr, placed: &[Placed]) {
+    let by = match sender {
+        Sender::Sipp => "SIPp",
+        Sender::Own => "the built-in sender (SIPp is not there)",
     };
     let redirected = placed.iter().filter(|call| call.status == Some(302)).count();
     let silent = placed.iter().filter(|call| call.status.is_none()).count();

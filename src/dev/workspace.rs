@@ -1,16 +1,12 @@
 //! The folder of one `dev` run. One that was made for the run does not outlive it.
 //!
-//! A run that ends removes its folder. For a run that is killed a janitor waits: a small shell that holds the other end
-//! of a pipe and removes the folder once the pipe breaks.
+//! A run that ends removes its folder; for a run that is killed a [`Janitor`] waits.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-/// The second round is for files that dying children made during the first.
-const JANITOR: &str = r#"cat >/dev/null; for pause in 0.2 0.5; do sleep "$pause"; rm -rf -- "$1"; done"#;
+use crate::runtime::janitor::Janitor;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -18,7 +14,7 @@ pub(super) enum Workspace {
     /// Somebody's own: stays.
     Kept(PathBuf),
     /// Goes with this value, or with this process.
-    Temporary { path: PathBuf, janitor: Child },
+    Temporary { path: PathBuf, janitor: Janitor },
 }
 
 impl Workspace {
@@ -31,16 +27,7 @@ impl Workspace {
         let path = std::env::temp_dir().join(format!("fourhundred-dev-{random:016x}"));
         // Tokens and keys are in it.
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        // A group of its own: Ctrl-C must not reach it before its work is done.
-        let janitor = Command::new("/bin/sh")
-            .args(["-c", JANITOR, "janitor"])
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        match janitor {
+        match Janitor::waits_for(&path) {
             Ok(janitor) => Ok(Self::Temporary { path, janitor }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&path);
@@ -62,8 +49,7 @@ impl Drop for Workspace {
         let removed = std::fs::remove_dir_all(&*path);
         if removed.is_ok() {
             // Its work is done. Otherwise it tries once more when this process is gone.
-            let _ = janitor.kill();
-            let _ = janitor.wait();
+            let _ = janitor.dismiss();
         }
     }
 }

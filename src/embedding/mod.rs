@@ -26,7 +26,7 @@ use crate::controllers::world::{GatewayNamespaces, Settings, Trust, World};
 use crate::controllers::{run, sources};
 use crate::ledger::crash::CrashPoints;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Ledger, LedgerError, sqlite};
+use crate::ledger::{Ledger, LedgerError, reopening, sqlite};
 use crate::runtime::clock::Clock;
 use crate::runtime::http::{Readiness, probes, serve};
 use crate::runtime::kubernetes::{self, ConnectError};
@@ -78,18 +78,16 @@ pub fn random() -> Result<u64, StartError> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// Opens the ledger under `data`.
-pub fn open_ledger(
-    data: &Path,
-    crash_points: Option<&CrashPoints>,
-    clock: Clock,
-) -> Result<Arc<dyn Ledger>, StartError> {
-    let mut options = sqlite::Options::at(&data.join("ledger.sqlite"));
-    if let Some(points) = crash_points {
+/// Opens the ledger under the data directory, at once or as soon as it can be opened.
+fn open_ledger(opening: &Opening) -> Result<Arc<dyn Ledger>, StartError> {
+    let mut options = sqlite::Options::at(&opening.data.join("ledger.sqlite"));
+    if let Some(points) = &opening.crash_points {
         options.crash_points = points.clone();
     }
-    let ledger = SqliteLedger::open(&options, clock.now()).map_err(StartError::Ledger)?;
-    Ok(Arc::new(ledger))
+    let clock = opening.clock;
+    let open =
+        move || -> Result<Arc<dyn Ledger>, LedgerError> { Ok(Arc::new(SqliteLedger::open(&options, clock.now())?)) };
+    reopening::open(open).map_err(StartError::Ledger)
 }
 
 /// How the data directory is opened and what serves from it.
@@ -144,8 +142,7 @@ impl Embedding {
     pub fn with_workers(opening: &Opening) -> Result<Self, StartError> {
         let mut embedding = Self::without_workers(opening)?;
         if opening.roles != Roles::Router {
-            let ledger = open_ledger(&opening.data, opening.crash_points.as_ref(), opening.clock)?;
-            embedding.ledger = Some(ledger);
+            embedding.ledger = Some(open_ledger(opening)?);
         }
         let options = house::Options {
             bind: opening.bind,

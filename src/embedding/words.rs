@@ -11,6 +11,7 @@ use crate::controllers::plan::acks::RouterWord;
 use crate::controllers::world::{GatewayWord, World};
 use crate::domain::digest::Digest;
 use crate::ledger::UnratedReason;
+use crate::runtime::sentence::with_causes;
 use crate::workers::house::{House, ListenerWord, part_name};
 use crate::workers::plan::Family;
 
@@ -86,7 +87,7 @@ async fn ledger_word(house: &House) -> (Option<Result<(), String>>, u64) {
             let unheld = counts.iter().filter(|count| count.reason == UnratedReason::NumberNotHeld);
             (Some(Ok(())), unheld.map(|count| count.records).sum())
         }
-        Err(error) => (Some(Err(error.to_string())), 0),
+        Err(error) => (Some(Err(with_causes(&error))), 0),
     }
 }
 

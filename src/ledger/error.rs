@@ -46,6 +46,11 @@ pub enum LedgerError {
     Busy,
     #[error("the ledger is stopped")]
     Stopped,
+    #[error("the ledger is not open; it is tried again")]
+    Unopened {
+        #[source]
+        source: Arc<LedgerError>,
+    },
     #[error("{} is held by another process: one ledger file has one writer; stop the other or give another data folder", lock.display())]
     Held { lock: PathBuf },
     #[error("cannot open {}: a folder that this process may write is needed", path.display())]
@@ -78,12 +83,22 @@ impl ErrorClass {
 }
 
 impl LedgerError {
+    /// The answer to every request until the ledger, which failed to open with `error`, is open.
+    pub(super) fn unopened(error: LedgerError) -> Self {
+        Self::Unopened { source: Arc::new(error) }
+    }
+
     /// What a caller may do about it.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Busy | Self::Held { .. } => ErrorClass::Busy,
             Self::Stopped => ErrorClass::Transient,
+            // What was asked is not to blame: it may be asked again.
+            Self::Unopened { source } => match source.class() {
+                ErrorClass::Invalid => ErrorClass::Transient,
+                class => class,
+            },
             Self::Path { class, .. } | Self::Database { class, .. } => *class,
             Self::NewerSchema { .. } | Self::NotALedger { .. } | Self::Invalid(_) => ErrorClass::Invalid,
             Self::Unreadable { .. } => ErrorClass::Corrupt,

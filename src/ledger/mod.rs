@@ -10,6 +10,7 @@
 
 pub mod crash;
 mod error;
+pub mod reopening;
 pub mod sqlite;
 mod types;
 
@@ -34,8 +35,8 @@ pub type Reply<'a, T> = BoxFuture<'a, Result<T, LedgerError>>;
 
 /// A book of calls and money. An answer means that what it speaks of is durable; an error, that nothing was booked.
 pub trait Ledger: fmt::Debug + Send + Sync {
-    /// Who this ledger is, made once and kept inside: numbers of one tenant must share it.
-    fn id(&self) -> LedgerId;
+    /// Who this ledger is, made once and kept inside: numbers of one tenant must share it. `None` until it is open.
+    fn id(&self) -> Option<LedgerId>;
 
     /// Books `records`, received at `received_at`; one answer each, in order. Requests that wait together share a
     /// transaction. Answers [`LedgerError::Busy`] at once when too many wait.

@@ -12,6 +12,7 @@ use crate::controllers::key::Key;
 use crate::embedding::{self, Embedding, Opening, Roles, StartError};
 use crate::runtime::http::Readiness;
 use crate::runtime::kubernetes;
+use crate::runtime::sentence::with_causes;
 use crate::workers::feed::{self, News};
 use crate::workers::house::{House, Secrets};
 
@@ -76,8 +77,8 @@ async fn follow_plan(worker: &Worker, house: Arc<House>, readiness: Readiness, s
         match kubernetes::connect(worker.kubeconfig.as_deref(), worker.context.clone()).await {
             Ok(client) => break client,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(%error, cause, "no client for the API server; the plan on disk is served meanwhile");
+                let error = with_causes(&error);
+                tracing::warn!(error, "no client for the API server; the plan on disk is served meanwhile");
             }
         }
         tokio::select! {

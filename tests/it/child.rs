@@ -71,24 +71,17 @@ pub async fn invite(router: SocketAddr, number: &str, caller: &str) -> Result<(u
     Ok((answer.code, answer.contacts().into_iter().map(str::to_owned).collect()))
 }
 
-/// Copies the examples to `folder`, with an Approval of the tenant's papers as they stand.
+/// Copies the examples to `folder`.
 pub fn examples(folder: &Path) {
-    use fourhundred::api::{Tenant, crds};
-    use fourhundred::controllers::tenant::reviewed_digest;
-    use fourhundred::folder::{Folder, Schemas};
-
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for part in ["platform", "acme"] {
         std::fs::create_dir_all(folder.join(part)).unwrap();
         for entry in std::fs::read_dir(source.join(part)).unwrap().flatten() {
-            std::fs::copy(entry.path(), folder.join(part).join(entry.file_name())).unwrap();
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), folder.join(part).join(entry.file_name())).unwrap();
+            }
         }
     }
-    let schemas = Schemas::from_crds(&crds::all()).unwrap();
-    let tenant =
-        Folder::read(&folder.join("platform"), &schemas).unwrap().objects.of_kind::<Tenant>().unwrap().remove(0);
-    let placeholder = format!("sha256:{}", "0".repeat(64));
-    edit(&folder.join("platform/tenant.yaml"), &placeholder, &reviewed_digest(&tenant).to_string());
 }
 
 /// Replaces text in a file, in one step as editors do. Text that is not there is left alone.

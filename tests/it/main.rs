@@ -21,6 +21,7 @@ mod canaries;
 mod cases;
 mod child;
 mod claims;
+mod commands;
 mod control_plane;
 mod crashes;
 mod crds;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
         examples::trials(),
         timetables::trials(),
         claims::trials(),
+        commands::trials(),
         leadership::trials(),
         quiet::trials(),
         canaries::trials(),

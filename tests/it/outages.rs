@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     edits::{self, NUMBER},
     harness::{eventually, throughout},
-    rig::{PATIENCE, Rig, TOKEN, sip::Phone},
+    rig::{PATIENCE, Rig, TOKEN, objects, objects::told, sip::Phone},
 };
 
 suite! {
@@ -15,6 +15,7 @@ suite! {
     an_api_server_that_hangs_delays_no_call_and_no_record,
     a_leader_that_lost_its_lease_to_an_outage_answers_calls_and_leads_again,
     what_was_charged_while_the_api_server_was_away_is_shown_when_it_is_back,
+    a_ledger_that_cannot_be_opened_delays_no_call_and_is_opened_when_it_can,
 }
 
 /// An answered call of one minute from Guangzhou to Beijing, long distance.
@@ -160,4 +161,48 @@ async fn what_was_charged_while_the_api_server_was_away_is_shown_when_it_is_back
         if *charged == "200.60" { Ok(()) } else { Err(charged.to_string()) }
     })
     .await;
+}
+
+async fn a_ledger_that_cannot_be_opened_delays_no_call_and_is_opened_when_it_can() {
+    let mut rig = Rig::running().await;
+    rig.apply(&edits::manifest()).await;
+    rig.programmed("desk").await;
+    let mut switch = rig.intake_is_open().await;
+    let answer = switch.post_records(TOKEN, &record("before")).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    rig.kill().await;
+    let (file, aside) = (rig.data().join("ledger.sqlite"), rig.data().join("ledger.aside"));
+    // What a crash left beside it belongs to it.
+    for end in ["", "-wal", "-shm"] {
+        let beside = |path: &std::path::Path| format!("{}{end}", path.display());
+        let _ = std::fs::rename(beside(&file), beside(&aside));
+    }
+    std::fs::write(&file, "This was a ledger once. ".repeat(400)).unwrap();
+    rig.start(&[]);
+    let gateway = ["cgw", "east", "-n", "telephony"];
+    let seen = told(&rig.cluster, &gateway, "LedgerAvailable", "False", "LedgerUnreachable").await;
+    let sentence = objects::condition(&seen, "LedgerAvailable").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(sentence.contains("is damaged; restore a copy"), "{sentence}");
+    let mut phone = rig.phone().await;
+    throughout(Duration::from_secs(2), "calls are answered without a ledger", async || shows(&mut phone, 0).await)
+        .await;
+    edits::edit(&rig, 7).await;
+    rig.programmed("desk").await;
+    shows(&mut phone, 7).await.unwrap();
+    let mut switch = eventually(PATIENCE, "the listener is open", async || rig.connect().await).await;
+    let answer = switch.post_records(TOKEN, &record("without-ledger")).await.unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+
+    for end in ["", "-wal", "-shm"] {
+        let beside = |path: &std::path::Path| format!("{}{end}", path.display());
+        let _ = std::fs::remove_file(beside(&file));
+        let _ = std::fs::rename(beside(&aside), beside(&file));
+    }
+    told(&rig.cluster, &gateway, "LedgerAvailable", "True", "LedgerAvailable").await;
+    let mut switch = rig.intake_is_open().await;
+    let answer = switch.post_records(TOKEN, &record("without-ledger")).await.unwrap();
+    assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (200, Some(1)), "{answer:?}");
+    usage_is(&rig, 2, "1.20").await;
+    rig.still_runs();
 }

@@ -35,7 +35,13 @@ pub fn covers(approval: &Approval, facts: &Facts) -> Result<(), Finding> {
         return refuse(reason::NOT_YET_SUPPORTED, "subject.kind SmsSignature is not served by this version");
     }
     let Some(tenant) = facts.stores.tenants.find_name(&subject.name) else {
-        return refuse(reason::SUBJECT_NOT_FOUND, format!("there is no Tenant {}", subject.name));
+        return refuse(
+            reason::SUBJECT_NOT_FOUND,
+            format!(
+                "there is no Tenant {0}: create it, or write an Approval that names another (this one cannot change)",
+                subject.name
+            ),
+        );
     };
     if tenant.spec.papers.is_none() {
         return refuse(
@@ -49,6 +55,9 @@ pub fn covers(approval: &Approval, facts: &Facts) -> Result<(), Finding> {
     }
     refuse(
         reason::SUBJECT_CHANGED,
-        format!("Tenant {} now has digest {digest}: what was reviewed has changed, review it again", subject.name),
+        format!(
+            "Tenant {0} now has digest {digest}: what was reviewed has changed; review it again and run `fourhundred approve tenant {0}`",
+            subject.name
+        ),
     )
 }

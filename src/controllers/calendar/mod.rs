@@ -59,7 +59,7 @@ pub fn check(calendar: &HolidayCalendar) -> Result<(), Finding> {
     }
     match Calendar::new(&document(calendar, None)) {
         Ok(_) => Ok(()),
-        Err(error) => refuse(reason::INVALID, error.to_string()),
+        Err(error) => Err(Finding::of(reason::INVALID, &error)),
     }
 }
 

@@ -47,21 +47,30 @@ fn times(object: &RoutingOverride) -> Result<(Timestamp, Timestamp), Finding> {
     if from < until { Ok((from, until)) } else { refuse(reason::INVALID, "until lies before from: swap them") }
 }
 
+/// Names that a refusal suggests, at most.
+const SUGGESTED: usize = 8;
+
 fn target(object: &RoutingOverride, number: &FourHundredNumber) -> Result<Target, Finding> {
-    let known = |listed: bool, field: &str, name: &str| {
-        if listed {
+    let known = |names: &mut dyn Iterator<Item = &String>, field: &str, name: &String| {
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        if names.contains(&name.as_str()) {
             return Ok(());
         }
-        refuse(reason::TARGET_NOT_FOUND, format!("to.{field}: {} has no {field} {name}", number.name_any()))
+        let change = match names.get(..SUGGESTED.min(names.len())).unwrap_or_default() {
+            [] => "name a destination instead".to_owned(),
+            some => format!("name one of {}", some.join(", ")),
+        };
+        let number = number.name_any();
+        refuse(reason::TARGET_NOT_FOUND, format!("to.{field}: {number} has no {field} {name}: {change}"))
     };
     let spec = &number.spec;
     match &object.spec.to {
         OverrideTarget::Destination(name) => {
-            known(spec.destinations.iter().any(|destination| destination.name == *name), "destination", name)?;
+            known(&mut spec.destinations.iter().map(|destination| &destination.name), "destination", name)?;
             Ok(Target::Destination(name.clone()))
         }
         OverrideTarget::Group(name) => {
-            known(spec.groups.iter().any(|group| group.name == *name), "group", name)?;
+            known(&mut spec.groups.iter().map(|group| &group.name), "group", name)?;
             Ok(Target::Group(name.clone()))
         }
         OverrideTarget::Announcement(name) => Ok(Target::Announcement(name.clone())),
@@ -116,7 +125,10 @@ pub fn judge(object: &RoutingOverride, facts: &Facts) -> Judgement {
     let number = facts.stores.numbers.find_key(&Key::new(&own.namespace, name));
     let resolved = match &number {
         Some(_) => Ok(()),
-        None => refuse(reason::NUMBER_NOT_FOUND, format!("there is no FourHundredNumber {name} in this namespace")),
+        None => refuse(
+            reason::NUMBER_NOT_FOUND,
+            format!("there is no FourHundredNumber {name} in this namespace: create it, or change numberRef"),
+        ),
     };
     let accepted = times(object).and_then(|_| match &number {
         Some(number) => target(object, number).map(drop),

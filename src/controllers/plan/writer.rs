@@ -16,6 +16,7 @@ use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
 use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
+use crate::runtime::sentence::with_causes;
 
 /// How long an emptied leaf is kept for routers that do not answer.
 pub const WITHDRAWAL: Duration = Duration::from_mins(1);
@@ -36,8 +37,7 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
                 let mut attempt = 1;
                 while let Err(error) = write(&world, &shard).await {
                     let wait = error.class().back_off(attempt, world.jitter());
-                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(%shard, %error, cause, attempt, "plan not written");
+                    tracing::warn!(%shard, error = with_causes(&error), attempt, "plan not written");
                     world.metrics.wrote("plan", "failed");
                     tokio::select! {
                         // This process may lead again.
@@ -188,7 +188,7 @@ async fn retire(world: &Arc<World>, shard: &ShardKey, name: &str, content: &Shar
             tokio::time::sleep(WITHDRAWAL).await;
             let still_empty = world.plan().written(&shard, &name) == Some(leaf.part.digest);
             if still_empty && let Err(error) = drop_leaf(&world, &shard, &name).await {
-                tracing::warn!(%shard, leaf = name, %error, "emptied plan part not deleted");
+                tracing::warn!(%shard, leaf = name, error = with_causes(&error), "emptied plan part not deleted");
             }
         });
     }

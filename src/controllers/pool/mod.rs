@@ -104,7 +104,9 @@ pub fn check(pool: &NumberPool, facts: &Facts) -> Result<(), Finding> {
             if let Some(owner) = owner.filter(|owner| *owner != carrier) {
                 return refuse(
                     reason::CARRIER_MISMATCH,
-                    format!("ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}"),
+                    format!(
+                        "ranges {first}–{last}: {end} belongs to {owner}, but the pool says carrier {carrier}: set carrier to {owner}, or list ranges of {carrier}"
+                    ),
                 );
             }
         }

@@ -32,7 +32,7 @@ pub fn compile(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -
     let days = match calendar {
         Some(calendar) => Some(
             Calendar::new(&calendar::document(calendar, None))
-                .map_err(|error| Finding::new(reason::REF_NOT_ACCEPTED, error.to_string()))?,
+                .map_err(|error| Finding::of(reason::REF_NOT_ACCEPTED, &error))?,
         ),
         None => None,
     };
@@ -42,7 +42,7 @@ pub fn compile(schedule: &RoutingSchedule, calendar: Option<&HolidayCalendar>) -
             ScheduleError::PeriodsOverlap { .. } => reason::PERIODS_OVERLAP,
             _ => reason::INVALID,
         };
-        Finding::new(reason, error.to_string())
+        Finding::of(reason, &error)
     })
 }
 

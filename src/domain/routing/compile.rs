@@ -262,7 +262,7 @@ fn index_of(names: &[&str], name: &str) -> Option<u16> {
 
 fn absent(what: &str, name: &str, known: &[&str]) -> String {
     if known.is_empty() {
-        return format!("names {what} {name:?}, and there is none");
+        return format!("names {what} {name:?}, and there is none: declare it, or name something else");
     }
-    format!("names {what} {name:?}, which is not among {}", known.join(", "))
+    format!("names {what} {name:?}, which does not exist: name one of {}", known.join(", "))
 }

@@ -156,6 +156,6 @@ mod tests {
         let mut entry = worlds::hotline();
         entry.rules[3].to = Target::Group("servce".into());
         let violations = check_entry(&entry, Some(&worlds::office_hours()));
-        assert_eq!(violations[0].sentence, "names group \"servce\", which is not among service, trial");
+        assert_eq!(violations[0].sentence, "names group \"servce\", which does not exist: name one of service, trial");
     }
 }

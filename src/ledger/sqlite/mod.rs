@@ -120,8 +120,8 @@ impl SqliteLedger {
 }
 
 impl Ledger for SqliteLedger {
-    fn id(&self) -> LedgerId {
-        self.id
+    fn id(&self) -> Option<LedgerId> {
+        Some(self.id)
     }
 
     fn book(&self, records: Vec<Received>, received_at: Timestamp) -> Reply<'_, Vec<Booking>> {

@@ -73,8 +73,9 @@ impl UsageFeed {
         Router::new().route("/v1/usage", get(tell)).with_state(self)
     }
 
+    /// Empty, which is the beginning, until the ledger says who it is.
     fn cursor_text(&self, cursor: Cursor) -> String {
-        format!("{}-{}", self.ledger.id(), cursor.0)
+        self.ledger.id().map(|id| format!("{id}-{}", cursor.0)).unwrap_or_default()
     }
 
     /// A place this ledger has not reached, or of another ledger, is the beginning; `None`: no cursor at all.
@@ -85,7 +86,7 @@ impl UsageFeed {
         let (ledger, sequence) = text.split_once('-')?;
         let cursor = Cursor(sequence.parse().ok()?);
         let reached = *self.ledger.changes().borrow();
-        let ours = ledger == self.ledger.id().to_string() && cursor <= reached;
+        let ours = self.ledger.id().is_some_and(|id| id.to_string() == ledger) && cursor <= reached;
         Some(if ours { cursor } else { Cursor::default() })
     }
 

@@ -14,6 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Bindings, FORMAT, Prices};
 use crate::domain::routing::load::{LoadedPart, load};
 use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
+use crate::runtime::sentence::with_causes;
 use crate::workers::router::counters::Counter;
 
 /// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
@@ -323,7 +324,7 @@ impl Writing {
         if digest != offer.digest {
             return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
         }
-        let (held, compiled) = match load(offer.text).map_err(|error| sentence(&error))? {
+        let (held, compiled) = match load(offer.text).map_err(|error| with_causes(&error))? {
             LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
             LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
             LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
@@ -385,18 +386,6 @@ impl Writing {
         self.roots.insert(family, (self.cursor, root));
         root
     }
-}
-
-/// An error and its causes as one sentence.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

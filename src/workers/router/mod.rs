@@ -5,6 +5,7 @@
 //! decision API and the tale of what is served.
 
 pub mod counters;
+pub mod dialler;
 pub mod guard;
 pub mod http;
 pub mod shedding;

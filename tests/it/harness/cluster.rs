@@ -7,6 +7,7 @@ use std::{
 };
 
 use fourhundred::runtime::control_plane::{ADMIN, ControlPlane, Durability, Options, User};
+use fourhundred::runtime::sentence::with_causes;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, api::PostParams};
 use tempfile::TempDir;
@@ -82,11 +83,11 @@ impl Cluster {
         options.stop_grace = Duration::from_millis(500);
         change(&mut options);
         let since = Instant::now();
-        let control_plane = ControlPlane::start(options).await.map_err(|error| full_text(&error))?;
+        let control_plane = ControlPlane::start(options).await.map_err(|error| with_causes(&error))?;
         let start_took = since.elapsed();
-        let client = control_plane.client(ADMIN).await.map_err(|error| full_text(&error))?;
+        let client = control_plane.client(ADMIN).await.map_err(|error| with_causes(&error))?;
         for user in [ADMIN, OPERATOR, OUTSIDER] {
-            let kubeconfig = control_plane.kubeconfig_yaml(user).map_err(|error| full_text(&error))?;
+            let kubeconfig = control_plane.kubeconfig_yaml(user).map_err(|error| with_causes(&error))?;
             std::fs::write(kubeconfig_in(folder.path(), user), kubeconfig).map_err(|error| error.to_string())?;
         }
         Ok(Self { control_plane, folder, client, start_took })
@@ -139,15 +140,4 @@ impl Cluster {
 
 fn kubeconfig_in(folder: &Path, user: &str) -> PathBuf {
     folder.join(format!("{}.kubeconfig", user.replace(':', "_")))
-}
-
-/// An error with all its sources.
-fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

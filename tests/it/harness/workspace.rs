@@ -1,30 +1,26 @@
 //! The folder of one run, which must not outlive it.
 //!
-//! A run that ends removes it. For a run that is interrupted, also by SIGKILL, a janitor waits: a small shell that holds
-//! the other end of a pipe, and removes the folder once the pipe breaks. Whatever even that leaves (the machine went
-//! down), the next run sweeps: a folder whose lock nobody holds.
+//! A run that ends removes it. For a run that is interrupted, also by SIGKILL, a [`Janitor`] waits. Whatever even that
+//! leaves (the machine went down), the next run sweeps: a folder whose lock nobody holds.
 
 use std::{
     fs::{self, File, TryLockError},
     io,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::Mutex,
 };
 
+use fourhundred::runtime::janitor::Janitor;
+
 const PREFIX: &str = "fourhundred-it-";
 const LOCK: &str = "owner.lock";
-
-/// The second round is for files that dying children made during the first.
-const JANITOR: &str = r#"cat >/dev/null; for pause in 0.2 0.5; do sleep "$pause"; rm -rf -- "$1"; done"#;
 
 #[derive(Debug)]
 pub struct Workspace {
     path: PathBuf,
     /// Held as long as this process lives.
     _lock: File,
-    janitor: Mutex<Child>,
+    janitor: Mutex<Janitor>,
 }
 
 impl Workspace {
@@ -32,15 +28,7 @@ impl Workspace {
         let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
         let lock = File::create_new(path.join(LOCK))?;
         lock.try_lock()?;
-        // A group of its own: Ctrl-C must not reach it before its work is done.
-        let janitor = Command::new("/bin/sh")
-            .args(["-c", JANITOR, "janitor"])
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()?;
+        let janitor = Janitor::waits_for(&path)?;
         Ok(Self { path, _lock: lock, janitor: Mutex::new(janitor) })
     }
 
@@ -56,8 +44,7 @@ impl Workspace {
     pub fn remove(&self) {
         fs::remove_dir_all(&self.path).expect("the workspace can be removed");
         let mut janitor = self.janitor.lock().expect("no panic holds the janitor");
-        janitor.kill().expect("the janitor waits");
-        janitor.wait().expect("the janitor ends");
+        janitor.dismiss().expect("the janitor waits, and ends");
     }
 }
 

@@ -1,0 +1,137 @@
+//! The commands that write objects, and the one that calls, against a real API server and the operator's own router.
+
+use serde_json::Value;
+
+use crate::{
+    child,
+    harness::eventually,
+    rig::{
+        PATIENCE, Rig,
+        objects::{create, number, told},
+    },
+};
+
+use fourhundred::runtime::control_plane::ADMIN;
+use serde_json::json;
+
+suite! {
+    a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_commands,
+    what_a_command_prints_for_git_is_what_kubectl_takes,
+}
+
+const NUMBER: &str = "4001000742";
+
+/// Runs `fourhundred ARGUMENTS`; its exit code, and what it printed on both outputs.
+async fn run(arguments: Vec<String>) -> (i32, String, String) {
+    let output =
+        tokio::task::spawn_blocking(move || child::run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+    let output = output.await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Runs a command that writes to the rig's cluster, named on its own command line.
+async fn on_cluster(rig: &Rig, line: &str, reason: &str) -> String {
+    let mut arguments = words(line);
+    arguments.extend(["--reason".to_owned(), reason.to_owned(), "--kubeconfig".to_owned()]);
+    arguments.push(rig.cluster.kubeconfig(ADMIN).display().to_string());
+    let (code, printed, told) = run(arguments).await;
+    assert_eq!(code, 0, "{line}: {printed}{told}");
+    assert!(told.starts_with("cluster: context "), "the cluster is named before it is touched: {told}");
+    printed
+}
+
+/// The answer to `fourhundred call`, and its exit code.
+async fn call(rig: &Rig, from: &str) -> (i32, Value) {
+    let line = format!("call --to {NUMBER} --from {from} --output json 127.0.0.1:{}", rig.sip);
+    let (code, printed, told) = run(words(&line)).await;
+    (code, serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}{told}")))
+}
+
+async fn called(rig: &Rig, code: i32, status: u64, contact: Option<&str>) {
+    let what = format!("a call is answered {status} with {contact:?}");
+    eventually(PATIENCE, &what, async || {
+        let (ended, answer) = call(rig, "13900002222").await;
+        let first = answer["contacts"][0]["uri"].as_str().and_then(|uri| uri.strip_prefix("sip:")?.split('@').next());
+        let same = ended == code && answer["status"] == status && first == contact;
+        if same { Ok(()) } else { Err(format!("exit code {ended}: {answer}")) }
+    })
+    .await;
+}
+
+async fn with_unapproved_tenant() -> Rig {
+    let rig = Rig::running().await;
+    rig.apply(
+        "apiVersion: v1
+kind: Namespace
+metadata: {name: globex}
+---
+apiVersion: fourhundred.io/v1alpha1
+kind: Tenant
+metadata: {name: globex}
+spec:
+  displayName: Globex
+  kind: Enterprise
+  papers: {licence: \"91310000MA1FL00000\", realNameForm: \"2026-0911\"}
+  namespaces: [globex]
+  tariffs: [standard]
+",
+    )
+    .await;
+    rig.apply(&rig.gateway().replace("values: [acme]", "values: [acme, globex]")).await;
+    create(&rig.cluster, &number("globex", "desk", &json!({ "number": NUMBER }))).await;
+    told(&rig.cluster, &["fhn", "desk", "-n", "globex"], "Accepted", "False", "Unverified").await;
+    rig
+}
+
+async fn a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_commands() {
+    let rig = with_unapproved_tenant().await;
+    let desk = ["fhn", "desk", "-n", "globex"];
+    called(&rig, 1, 404, None).await;
+
+    let printed = on_cluster(&rig, "approve tenant globex --until 2031-06-30", "Licence and form seen").await;
+    assert!(
+        printed.starts_with("approval.fourhundred.io/tenant-globex-") && printed.ends_with(" created\n"),
+        "{printed}"
+    );
+    told(&rig.cluster, &desk, "Ready", "True", "Ready").await;
+    called(&rig, 0, 302, Some("01088880001")).await;
+
+    let line = "override desk -n globex --to number=13800138000 --until 2026-11-24T08:00:00+08:00";
+    let printed = on_cluster(&rig, line, "Typhoon in Shenzhen").await;
+    assert_eq!(printed, "routingoverride.fourhundred.io/desk-until-202611240000 created\n");
+    called(&rig, 0, 302, Some("13800138000")).await;
+    // The same name again is somebody's already: told, and nothing is overwritten.
+    let kubeconfig = rig.cluster.kubeconfig(ADMIN).display().to_string();
+    let (code, _, told_again) =
+        run([words(line), words("--reason again --kubeconfig"), vec![kubeconfig]].concat()).await;
+    assert_eq!(code, 2, "{told_again}");
+    assert!(told_again.contains("already exists"), "{told_again}");
+
+    on_cluster(&rig, "approve tenant globex --reject --approval-name globex-rejected", "The seal is forged").await;
+    told(&rig.cluster, &desk, "Accepted", "False", "Rejected").await;
+    called(&rig, 1, 404, None).await;
+}
+
+async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
+    let rig = with_unapproved_tenant().await;
+    let folder = crate::harness::workspace().folder("commands-");
+    let tenant = folder.path().join("tenant.yaml");
+    let kept = rig.cluster.kubectl(&["get", "tenant", "globex", "-o", "yaml"]).await.ok();
+    std::fs::write(&tenant, kept.split("\nstatus:").next().unwrap()).unwrap();
+    let line = format!("approve tenant globex --reason Seen --folder {}", tenant.display());
+    let (code, approval, told_why) = run(words(&line)).await;
+    assert_eq!(code, 0, "{told_why}");
+    rig.apply(&approval).await;
+    told(&rig.cluster, &["fhn", "desk", "-n", "globex"], "Ready", "True", "Ready").await;
+
+    let line = "override desk -n globex --to number=075566660002 --until 2026-11-24T08:00:00+08:00 --reason Test";
+    let (code, routing_override, told_why) = run(words(line)).await;
+    assert_eq!(code, 0, "{told_why}");
+    rig.apply(&routing_override).await;
+    called(&rig, 0, 302, Some("075566660002")).await;
+}
