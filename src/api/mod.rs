@@ -30,6 +30,7 @@ pub mod routing_target;
 mod scalars;
 mod schema;
 pub mod tariff;
+pub mod tariff_voice;
 pub mod tenant;
 
 pub use approval::{Approval, ApprovalSpec, ApprovalStatus};

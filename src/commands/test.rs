@@ -19,7 +19,8 @@ EXAMPLES
   For a CI server:
     fourhundred test --output junit platform tenants/acme >routing-tests.xml
 
-A test file:
+A test file, kept in a subfolder such as tests/: `kubectl apply -f FOLDER` reads a folder's own files only and would
+stumble over it, this command reads everything below:
     tests:
     - name: Sunday 03:00 from Guangzhou goes to the desk on duty
       call: {to: \"4001000868\", from: \"020 3888 7777\", at: \"2026-11-22T03:00:00+08:00\"}
@@ -195,7 +196,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("failing.routing-test.yaml");
         std::fs::write(&file, FAILING).unwrap();
-        let mut tests = routing_test::read(&root().join("examples/acme/acme.routing-test.yaml")).unwrap();
+        let mut tests = routing_test::read(&root().join("examples/acme/tests/acme.routing-test.yaml")).unwrap();
         let passing = text(&routing_test::run(&offline, &tests).unwrap());
         tests.truncate(1);
         tests.extend(routing_test::read(&file).unwrap());

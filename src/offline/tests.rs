@@ -54,6 +54,9 @@ fn a_plan_carries_the_calendar_years_around_its_instant() {
     assert_eq!(day("2027-10-01T10:00:00+08:00").as_deref(), Some("work"), "no calendar of that year");
 }
 
+/// What only an operator knows: folder tools take papers for approved and serve gateways wherever they stand.
+const ON_A_CLUSTER_ONLY: &[&str] = &["NamespaceNotServed", "Rejected", "Unverified"];
+
 /// Every example that a condition refuses, in the company of the valid ones: the reason is the one its first line says.
 #[test]
 fn invalid_examples_meet_the_condition_they_expect() {
@@ -78,7 +81,7 @@ fn invalid_examples_meet_the_condition_they_expect() {
             .map(|verdict| verdict.finding.reason.name)
             .collect();
         judged += 1;
-        if !own.contains(reason) {
+        if own.contains(reason) == ON_A_CLUSTER_ONLY.contains(&reason) {
             wrong.push(format!("{}: expects {reason}, found {own:?}", file.display()));
         }
     }

@@ -384,7 +384,7 @@ async fn a_restore_into_an_empty_cluster_keeps_numbers_and_money() {
     let crds = root().join("crds");
     empty.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).await.ok();
     empty.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).await.ok();
-    for name in ["namespaces", "secrets"] {
+    for name in ["00-namespaces", "secrets"] {
         let file = root().join(format!("examples/platform/{name}.yaml"));
         empty.kubectl(&["apply", "-f", file.to_str().unwrap()]).await.ok();
     }

@@ -32,7 +32,10 @@ pub async fn reconcile(approval: Arc<Approval>, world: Arc<World>) -> Result<Act
 pub fn covers(approval: &Approval, facts: &Facts) -> Result<(), Finding> {
     let subject = &approval.spec.subject;
     if subject.kind != SubjectKind::Tenant {
-        return refuse(reason::NOT_YET_SUPPORTED, "subject.kind SmsSignature is not served by this version");
+        return refuse(
+            reason::NOT_YET_SUPPORTED,
+            "subject.kind SmsSignature is not served by this version: delete this Approval",
+        );
     }
     let Some(tenant) = facts.stores.tenants.find_name(&subject.name) else {
         return refuse(

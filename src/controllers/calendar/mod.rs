@@ -52,7 +52,7 @@ pub fn check(calendar: &HolidayCalendar) -> Result<(), Finding> {
             if day.parse::<jiff::civil::Date>().is_err() {
                 return refuse(
                     reason::INVALID,
-                    format!("years[{}]: {day} is no day of the calendar, write it as 2026-10-01", year.year),
+                    format!("years[{}]: {day}: that month has no such day, correct or remove it", year.year),
                 );
             }
         }

@@ -233,7 +233,8 @@ fn trunk_is_elsewhere(gateway: &CallGateway) -> Result<(), Finding> {
         Some(listener) if here => refuse(
             reason::TRUNK_IS_LISTENER,
             format!(
-                "trunk {}:{} is listener {}: name the host behind which the destinations are",
+                "trunk {}:{} is this gateway's own listener {}, so that calls would come back to it: \
+                 set trunk to the switch that reaches the destinations",
                 trunk.host,
                 trunk.port(),
                 listener.name

@@ -44,7 +44,14 @@ fn times(object: &RoutingOverride) -> Result<(Timestamp, Timestamp), Finding> {
         Some(from) => instant("from", from)?,
         None => object.creation_timestamp().map_or(Timestamp::MIN, |created| created.0),
     };
-    if from < until { Ok((from, until)) } else { refuse(reason::INVALID, "until lies before from: swap them") }
+    match &object.spec.from {
+        _ if from < until => Ok((from, until)),
+        Some(_) => refuse(reason::INVALID, "until lies before from: swap them"),
+        None => refuse(
+            reason::INVALID,
+            "until had passed when this override was created, and without from it begins then: set a later until, or delete it",
+        ),
+    }
 }
 
 /// Names that a refusal suggests, at most.
@@ -269,4 +276,26 @@ fn programmed(
 fn mark(world: &World, number: &Key) {
     let shard = world.plan().shard_of(number).cloned();
     world.mark_shards(shard);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(from: Option<&str>, until: &str) -> Option<String> {
+        let object: RoutingOverride = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "typhoon", "creationTimestamp": "2026-11-23T12:00:00Z"},
+            "spec": {"numberRef": {"name": "hotline"}, "to": {"destination": "duty"}, "from": from, "until": until},
+        }))
+        .unwrap();
+        times(&object).err().map(|finding| finding.sentence)
+    }
+
+    #[test]
+    fn an_override_whose_end_came_before_it_is_not_told_to_swap_what_it_has_not() {
+        assert_eq!(refusal(None, "2026-11-23T20:00:01+08:00"), None);
+        assert!(refusal(None, "2026-11-23T20:00:00+08:00").unwrap().contains("set a later until, or delete it"));
+        let swapped = refusal(Some("2026-11-24T09:00:00+08:00"), "2026-11-24T08:00:00+08:00").unwrap();
+        assert_eq!(swapped, "until lies before from: swap them");
+    }
 }

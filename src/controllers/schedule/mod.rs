@@ -88,7 +88,7 @@ fn range(period: &str, item: &TimeRange) -> Result<RangeDocument, Finding> {
         text.parse::<jiff::civil::Date>().map_err(|_| {
             Finding::new(
                 reason::INVALID,
-                format!("periods[{period}].at.dates: {text} is no day of the calendar, write it as 2026-11-11"),
+                format!("periods[{period}].at.dates: {text}: that month has no such day, correct or remove it"),
             )
         })
     };

@@ -17,7 +17,7 @@ fn tests_of(text: &str) -> Result<Vec<Test>, Vec<String>> {
 #[test]
 fn the_examples_pass_and_reach_every_rule() {
     let offline = examples();
-    let tests = read(&root().join("examples/acme/acme.routing-test.yaml")).unwrap();
+    let tests = read(&root().join("examples/acme/tests/acme.routing-test.yaml")).unwrap();
     let report = run(&offline, &tests).unwrap();
     let failed: Vec<_> = report.tests.iter().filter(|test| !test.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");

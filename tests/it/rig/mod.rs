@@ -44,8 +44,8 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A control plane with the examples' platform folder, no operator yet.
-    pub async fn new() -> Self {
+    /// A control plane with the definitions alone, no operator yet.
+    pub async fn bare() -> Self {
         let cluster = Cluster::own().await;
         let folder = workspace().folder("operator-");
         let (sip, http) = (free_udp_port(), free_tcp_port());
@@ -53,7 +53,13 @@ impl Rig {
         let crds = root().join("crds");
         rig.cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).await.ok();
         rig.cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).await.ok();
-        for name in ["namespaces", "secrets", "number-pool", "tariff", "holiday-calendar", "tenant"] {
+        rig
+    }
+
+    /// The same with the examples' platform folder but the gateway.
+    pub async fn new() -> Self {
+        let rig = Self::bare().await;
+        for name in ["00-namespaces", "secrets", "number-pool", "tariff", "holiday-calendar", "tenant"] {
             rig.apply(&read_example(&format!("platform/{name}.yaml"))).await;
         }
         rig
