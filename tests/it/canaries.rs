@@ -117,7 +117,8 @@ async fn something_to_complain_of(rig: &Rig) {
         let object = json!({
             "apiVersion": "fourhundred.io/v1alpha1", "kind": "RoutingOverride",
             "metadata": {"name": name, "namespace": "acme"},
-            "spec": {"numberRef": {"name": "hotline"}, "to": {"number": to}, "until": "2026-11-11T08:00:00+08:00"},
+            "spec": {"numberRef": {"name": "hotline"}, "to": {"number": to},
+                "from": "2026-11-09T08:00:00+08:00", "until": "2026-11-11T08:00:00+08:00"},
         });
         rig.apply(&object.to_string()).await;
     }

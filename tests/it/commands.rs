@@ -21,6 +21,8 @@ suite! {
 }
 
 const NUMBER: &str = "4001000742";
+/// A time that holds the operator's now.
+const WHILE: &str = "--from 2026-11-09T08:00:00+08:00 --until 2026-11-24T08:00:00+08:00";
 
 /// Runs `fourhundred ARGUMENTS`; its exit code, and what it printed on both outputs.
 async fn run(arguments: Vec<String>) -> (i32, String, String) {
@@ -102,7 +104,9 @@ async fn a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_comma
     told(&rig.cluster, &desk, "Ready", "True", "Ready").await;
     called(&rig, 0, 302, Some("01088880001")).await;
 
-    let line = "override desk -n globex --to number=13800138000 --until 2026-11-24T08:00:00+08:00";
+    // Without --from it begins at its creation, which is the API server's time and not the operator's.
+    let line = format!("override desk -n globex --to number=13800138000 {WHILE}");
+    let line = line.as_str();
     let printed = on_cluster(&rig, line, "Typhoon in Shenzhen").await;
     assert_eq!(printed, "routingoverride.fourhundred.io/desk-until-202611240000 created\n");
     called(&rig, 0, 302, Some("13800138000")).await;
@@ -153,8 +157,8 @@ async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
     rig.apply(&approval).await;
     told(&rig.cluster, &["fhn", "desk", "-n", "globex"], "Ready", "True", "Ready").await;
 
-    let line = "override desk -n globex --to number=075566660002 --until 2026-11-24T08:00:00+08:00 --reason Test";
-    let (code, routing_override, told_why) = run(words(line)).await;
+    let line = format!("override desk -n globex --to number=075566660002 {WHILE} --reason Test");
+    let (code, routing_override, told_why) = run(words(&line)).await;
     assert_eq!(code, 0, "{told_why}");
     rig.apply(&routing_override).await;
     called(&rig, 0, 302, Some("075566660002")).await;

@@ -75,7 +75,7 @@ async fn hold() -> Held {
     let line = BufReader::new(run.stdout.take().unwrap()).lines().next_line().await.unwrap();
     let folder = PathBuf::from(line.expect("the held run says where its folder is"));
     let processes = footprint::processes(harness::HOLD, &name);
-    for program in ["etcd", "kube-apiserver", "fourhundred", "sipp", "janitor"] {
+    for program in ["/etcd ", "/kube-apiserver ", "/fourhundred operator ", "sipp -sn uas ", " janitor "] {
         assert!(processes.iter().any(|process| process.command.contains(program)), "{program}: {processes:?}");
     }
     let listening = footprint::listening(&processes);
