@@ -17,11 +17,14 @@ use crate::runtime::shutdown;
 
 const EXAMPLES: &str = "\
 EXAMPLES
-  In a cluster, as the chart runs it (service account, namespace from the pod):
+  In a pod, by its service account; its Lease goes to the pod's namespace (POD_NAMESPACE):
     fourhundred operator --gateway-namespaces telephony --data /var/lib/fourhundred
 
-  On a laptop against a kind cluster:
-    fourhundred operator --kubeconfig ~/.kube/config --gateway-namespaces telephony --bind 127.0.0.1 --data ./data";
+  On a laptop against a kind cluster; the namespace of its Lease has to be there, or nobody leads:
+    kubectl create namespace fourhundred-system
+    fourhundred operator --kubeconfig ~/.kube/config --gateway-namespaces telephony --bind 127.0.0.1 --data ./data
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// Whether this process answers calls and books records itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -56,7 +59,7 @@ pub struct Arguments {
     /// Namespaces whose CallGateways are served, comma-separated, or "*" for all; the operator's own when absent
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub gateway_namespaces: Vec<String>,
-    /// Namespace of the operator: its Lease lives there
+    /// Namespace of the operator, which must exist: its Lease lives there
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "fourhundred-system")]
     pub namespace: String,
     /// How replicas agree on who writes

@@ -23,7 +23,9 @@ EXAMPLES
     fourhundred operator --workers none --worker-endpoints telephony/east=http://127.0.0.1:8090 \\
         --worker-token-file ./operator-token …
 
-It answers from its copy of the plan at once, with or without an API server.";
+It answers from its copy of the plan at once, with or without an API server.
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// What `router` and `biller` have in common.
 #[derive(Debug, Args)]

@@ -21,13 +21,15 @@ EXAMPLES
   A fallback site that a Git checkout keeps up to date; the token is not in Git:
     fourhundred serve /srv/numbers --data /var/lib/fourhundred --bind 0.0.0.0 --token-file /run/secrets/cdr-token
 
-Edits are taken over within two seconds. A state with a mistake in any file changes nothing: the last good one goes on.";
+Edits are taken over within two seconds. A state with a mistake in any file changes nothing: the last good one goes on.
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Folders or files of manifests, taken together; edits are followed
+    /// Folders or files of manifests, taken together; edits are followed. Folders below them named `invalid` are read past
     #[arg(required = true, value_name = "FOLDER")]
     pub folders: Vec<PathBuf>,
     /// Keeps ledger, plan copy, claims, and each object with its status; one process at a time

@@ -2,6 +2,7 @@
 //!
 //! Everything it starts ends with it: processes, ports, and the folder unless one was given. It touches a cluster it did
 //! not start only by a kubeconfig on its own command line, and says which before it does.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod assets;
 mod calls;
@@ -14,7 +15,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kube::config::Kubeconfig;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use self::manifests::Vouching;
 use self::show::Shown;
 use self::workspace::Workspace;
 use crate::commands::operator::{Arguments, LeaderElection, Workers};
+use crate::commands::output;
 use crate::embedding::{self, Embedding, StartError};
 use crate::folder::schema::SchemaError;
 use crate::runtime::client::ClientError;
@@ -65,14 +66,6 @@ pub enum DevError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the kubeconfig {path} cannot be read")]
-    Kubeconfig {
-        path: PathBuf,
-        #[source]
-        source: Box<kube::config::KubeconfigError>,
-    },
-    #[error("the kubeconfig {0} has no context {1:?}: name one of its contexts with --context")]
-    NoContext(PathBuf, String),
     #[error("the schemas of this build cannot be used")]
     Schemas(#[from] SchemaError),
     #[error("nothing was applied, the manifests have mistakes:{0}")]
@@ -97,8 +90,14 @@ pub enum DevError {
     Records(#[from] ClientError),
     #[error("call records were answered with {0}: {1}")]
     RecordsRefused(u16, String),
-    #[error("no number became ready within {0} s: `kubectl describe fhn -A` says why")]
-    NothingReady(u64),
+    #[error("there is no FourHundredNumber among what was applied")]
+    NoNumbers,
+    #[error("no number became ready within {seconds} s:{why}")]
+    NothingReady {
+        seconds: u64,
+        /// A line for each number, with its Ready sentence.
+        why: String,
+    },
     #[error("{program} could not be run")]
     Program {
         program: PathBuf,
@@ -152,7 +151,9 @@ pub async fn run(dev: Dev, stop: CancellationToken) -> Result<(), DevError> {
 
 async fn prepare(dev: &Dev, workspace: &Workspace) -> Result<Ground, DevError> {
     if let Some(kubeconfig) = &dev.kubeconfig {
-        tell_context(kubeconfig, dev.context.as_deref())?;
+        let cluster = kubernetes::name_cluster(kubeconfig, dev.context.as_deref())?;
+        say(&format!("using {cluster}"));
+        say("definitions and examples stay there afterwards; the operator runs in this process");
         let kubectl = assets::find().map_or_else(|_| PathBuf::from("kubectl"), |folder| folder.join("kubectl"));
         return Ok(Ground { plane: None, kubeconfig: kubeconfig.clone(), context: dev.context.clone(), kubectl });
     }
@@ -191,7 +192,8 @@ async fn demonstrate(
     for tenant in &applied.vouched_for {
         say(&format!("approved the papers of tenant {tenant}, since nobody had: `dev` alone does so"));
     }
-    say(&format!("{} objects applied; waiting for numbers to be ready", applied.objects));
+    let objects = output::counted(applied.objects, "object");
+    say(&format!("{objects} applied; waiting for numbers to be ready"));
     let numbers = records::ready_numbers(&client).await?;
     let traffic = records::traffic(&client, &numbers, workspace.path(), run).await?;
     say("waiting for usage to reach status");
@@ -236,20 +238,6 @@ fn start_operator(
     }))
 }
 
-/// Which cluster is about to be touched.
-fn tell_context(path: &Path, context: Option<&str>) -> Result<(), DevError> {
-    let kubeconfig = Kubeconfig::read_from(path)
-        .map_err(|source| DevError::Kubeconfig { path: path.to_owned(), source: Box::new(source) })?;
-    let context = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
-    let named = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
-    let Some(named) = named else { return Err(DevError::NoContext(path.to_owned(), context)) };
-    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == named.cluster);
-    let server = cluster.and_then(|cluster| cluster.cluster.as_ref()?.server.clone()).unwrap_or_default();
-    say(&format!("using context {context} of {}: {server}", path.display()));
-    say("definitions and examples stay there afterwards; the operator runs in this process");
-    Ok(())
-}
-
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -259,5 +247,10 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// Progress, one line a step.
 fn say(text: &str) {
-    println!("==> {text}");
+    show(&format!("==> {text}\n"));
+}
+
+/// To standard output; what cannot be shown ends nothing.
+fn show(text: &str) {
+    let _ = output::print(text);
 }

@@ -14,7 +14,7 @@ use futures::stream::unfold;
 
 use super::fault::Problem;
 use super::schema::Schemas;
-use super::{Folder, files};
+use super::{Folder, SKIPPED, files};
 
 /// A file as a look from outside shows it.
 type Trace = (PathBuf, u64, i64, i64, u64);
@@ -72,7 +72,7 @@ impl Follower {
 }
 
 fn traces(path: &Path) -> Vec<Trace> {
-    let found = files::list(&[path.to_owned()], &[]).unwrap_or_default();
+    let found = files::list(&[path.to_owned()], &[SKIPPED.to_owned()]).unwrap_or_default();
     let all = found.manifests.into_iter().chain(found.routing_tests);
     all.map(|file| match std::fs::metadata(&file) {
         Ok(seen) => (file, seen.len(), seen.mtime(), seen.mtime_nsec(), seen.ino()),

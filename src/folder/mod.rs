@@ -26,6 +26,9 @@ use crate::domain::digest::Digest;
 /// The end of a routing test's file name; such a file holds tests, not manifests.
 pub const ROUTING_TEST_SUFFIX: &str = ".routing-test.yaml";
 
+/// Folders of this name below a folder are read past unless asked for: examples of what is refused live in them.
+pub const SKIPPED: &str = "invalid";
+
 /// What a folder holds.
 #[derive(Debug)]
 pub struct Folder {
@@ -46,9 +49,10 @@ pub struct Note {
 }
 
 impl Folder {
-    /// Reads `path`, a folder or one file, with everything below it. All problems are told at once.
+    /// Reads `path`, a folder or one file, with everything below it but what is [`SKIPPED`]. All problems are told at
+    /// once.
     pub fn read(path: &Path, schemas: &Schemas) -> Result<Self, Vec<Problem>> {
-        Self::read_all(&[path.to_owned()], &[], schemas)
+        Self::read_all(&[path.to_owned()], &[SKIPPED.to_owned()], schemas)
     }
 
     /// Reads several folders or files as one, passing over folders below them that are named as one of `skip`.

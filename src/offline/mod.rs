@@ -38,9 +38,6 @@ use crate::domain::routing::plan::{CompiledPart, Plan};
 use crate::folder::schema::SchemaError;
 use crate::folder::{Folder, Problem, Schemas};
 
-/// Folders of this name are read past unless asked for: examples of what is refused live in them.
-pub const SKIPPED: &str = "invalid";
-
 /// A folder could not be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {

@@ -16,7 +16,7 @@ pub(crate) fn now() -> Timestamp {
 /// The repository's examples, judged at [`now`].
 pub(crate) fn examples() -> Offline {
     let paths = ["platform", "acme"].map(|part| root().join("examples").join(part));
-    Offline::read(&paths, &[SKIPPED.to_owned()], now()).unwrap()
+    Offline::read(&paths, &[crate::folder::SKIPPED.to_owned()], now()).unwrap()
 }
 
 /// Compares with a file, or writes it when `UPDATE_GOLDEN` is set.

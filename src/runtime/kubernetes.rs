@@ -1,6 +1,7 @@
 //! The Kubernetes client: from an explicit kubeconfig or the pod's own service account, never from an inherited
 //! variable, and the wait for the CRDs.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +17,35 @@ pub enum ConnectError {
     Kubeconfig(PathBuf, #[source] kube::config::KubeconfigError),
     #[error("this is not a pod with a service account: give --kubeconfig FILE")]
     NotInCluster(#[source] kube::config::InClusterError),
+    #[error("kubeconfig {0} has no context {1:?}: name one of its contexts with --context")]
+    NoContext(PathBuf, String),
     #[error("no client for the API server could be made")]
     Client(#[source] kube::Error),
+}
+
+/// Which cluster a kubeconfig leads to, to be told before it is touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterName {
+    pub context: String,
+    pub kubeconfig: PathBuf,
+    pub server: String,
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "context {} of {}: {}", self.context, self.kubeconfig.display(), self.server)
+    }
+}
+
+/// The cluster of `kubeconfig`'s current context, or of `context`.
+pub fn name_cluster(kubeconfig: &Path, context: Option<&str>) -> Result<ClusterName, ConnectError> {
+    let read = Kubeconfig::read_from(kubeconfig).map_err(|e| ConnectError::Kubeconfig(kubeconfig.to_owned(), e))?;
+    let context = context.map(str::to_owned).or(read.current_context).unwrap_or_default();
+    let named = read.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
+    let Some(named) = named else { return Err(ConnectError::NoContext(kubeconfig.to_owned(), context)) };
+    let cluster = read.clusters.iter().find(|cluster| cluster.name == named.cluster);
+    let server = cluster.and_then(|cluster| cluster.cluster.as_ref()?.server.clone()).unwrap_or_default();
+    Ok(ClusterName { context, kubeconfig: kubeconfig.to_owned(), server })
 }
 
 /// A client for the cluster of `kubeconfig` (its current context, or `context`), else for the one this pod runs in.

@@ -41,7 +41,7 @@ pub struct Book {
 
 /// The tariff's price book, or what keeps this version from charging by it.
 pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
-    let invalid = |error: &dyn std::error::Error| Finding::of(reason::INVALID, error);
+    let invalid = |error: &(dyn std::error::Error + 'static)| Finding::of(reason::INVALID, error);
     let value = serde_json::to_value(&tariff.spec).map_err(|error| invalid(&error))?;
     let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| invalid(&error))?;
     PriceBook::new(&document).map_err(|error| invalid(&error))?;
