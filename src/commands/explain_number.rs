@@ -59,12 +59,20 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     println!("class     {}", explanation.class);
     println!("area      {}{}", explanation.area, explanation.province.map(|p| format!(" ({p})")).unwrap_or_default());
     if let Some(carrier) = &explanation.issuing_carrier {
-        println!("carrier   {carrier} issued it; since number portability the subscriber may be with another");
+        println!("carrier   {}", carrier_line(carrier, explanation.class));
     }
     if let Some(why) = &explanation.not_a_destination {
         println!("note      no destination: {why}");
     }
     ExitCode::SUCCESS
+}
+
+/// Only mobile numbers move with their subscribers; a 400 number's prefix is its carrier's for good.
+fn carrier_line(carrier: &str, class: &str) -> String {
+    match class {
+        "mobile" => format!("{carrier} issued it; since number portability the subscriber may be with another"),
+        _ => format!("{carrier}, whose prefix it has"),
+    }
 }
 
 fn explain(text: &str) -> Explanation {
@@ -114,5 +122,7 @@ mod tests {
         let told = explain("4001-000-868");
         assert_eq!((told.class, told.issuing_carrier.as_deref()), ("400 number", Some("ChinaMobile")));
         assert!(told.not_a_destination.is_some());
+        assert_eq!(carrier_line("ChinaMobile", told.class), "ChinaMobile, whose prefix it has");
+        assert!(carrier_line("ChinaMobile", "mobile").contains("portability"));
     }
 }
