@@ -3,6 +3,7 @@
 //! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
 //! question was wrong (arguments, files, no connection).
 
+pub mod answering;
 pub mod approve;
 pub mod biller;
 pub mod call;
