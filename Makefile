@@ -44,7 +44,7 @@ lint: ## rustfmt and clippy, warnings are errors
 
 .PHONY: unit
 unit: ## Tests that need nothing but the compiler
-	$(CARGO) test --locked --no-fail-fast --lib --bins
+	$(CARGO) test --locked --no-fail-fast --lib --bins --test allocations
 	$(CARGO) test --locked --no-fail-fast --doc
 
 .PHONY: integration

@@ -140,6 +140,8 @@ reasons! {
     MODE_REDIRECT = "ModeRedirect";
     /// An announcement is not in the gateway's list and is asked of the trunk.
     ANNOUNCEMENT_UNMAPPED = "AnnouncementUnmapped";
+    /// The functions that the message names are charged, and nothing performs them yet.
+    NOT_YET_PERFORMED = "NotYetPerformed";
     /// The fields that the message names do not change charges or limits yet.
     NOT_YET_CHARGED = "NotYetCharged";
 
@@ -239,7 +241,7 @@ pub const CONDITIONS: &[ConditionKind] = &[
     ConditionKind {
         type_: types::FULLY_ENFORCED,
         doc: "Everything the spec asks for is enforced and charged; what is not is named. Never touches Ready.",
-        reasons: &[FULLY_ENFORCED, MODE_REDIRECT, ANNOUNCEMENT_UNMAPPED, NOT_YET_CHARGED],
+        reasons: &[FULLY_ENFORCED, MODE_REDIRECT, NOT_YET_PERFORMED, ANNOUNCEMENT_UNMAPPED, NOT_YET_CHARGED],
         repeats: &[],
     },
     ConditionKind {

@@ -63,12 +63,20 @@ fn text(explanation: &Explanation) -> String {
     let province = explanation.province.map(|province| format!(" ({province})")).unwrap_or_default();
     line("area", &format!("{}{province}", explanation.area));
     if let Some(carrier) = &explanation.issuing_carrier {
-        line("carrier", &format!("{carrier} issued it; since number portability the subscriber may be with another"));
+        line("carrier", &carrier_line(carrier, explanation.class));
     }
     if let Some(why) = &explanation.not_a_destination {
         line("note", &format!("no destination: {why}"));
     }
     text
+}
+
+/// Only mobile numbers move with their subscribers; a 400 number's prefix is its carrier's for good.
+fn carrier_line(carrier: &str, class: &str) -> String {
+    match class {
+        "mobile" => format!("{carrier} issued it; since number portability the subscriber may be with another"),
+        _ => format!("{carrier}, whose prefix it has"),
+    }
 }
 
 fn explain(text: &str) -> Explanation {
@@ -118,5 +126,7 @@ mod tests {
         let told = explain("4001-000-868");
         assert_eq!((told.class, told.issuing_carrier.as_deref()), ("400 number", Some("ChinaMobile")));
         assert!(told.not_a_destination.is_some());
+        assert_eq!(carrier_line("ChinaMobile", told.class), "ChinaMobile, whose prefix it has");
+        assert!(carrier_line("ChinaMobile", "mobile").contains("portability"));
     }
 }

@@ -5,6 +5,7 @@
 //! `println!` would panic at a reader that has gone.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod answering;
 pub mod approve;
 pub mod biller;
 pub mod call;

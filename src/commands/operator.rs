@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::answering::AnsweringFlags;
 use crate::embedding::{self, Embedding};
 use crate::ledger::crash::CrashPoints;
 use crate::runtime::clock::Clock;
@@ -86,6 +87,8 @@ pub struct Arguments {
     /// Most usage and timetable status writes a second, all objects together
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub usage_writes_per_second: u32,
+    #[command(flatten)]
+    pub answering: AnsweringFlags,
     /// Tests and `dev` only: the instant at which this process's clock stands when it starts
     #[arg(long, hide = true, value_name = "INSTANT")]
     pub clock_at: Option<Timestamp>,

@@ -115,6 +115,10 @@ pub fn gateway(world: &Arc<World>, observation: Observation<CallGateway>) {
         }
     };
     world.hub.gateways.wake(&key);
+    // Another gateway's trunk may be a listener of this one.
+    for other in world.stores.gateways.state() {
+        world.hub.gateways.wake(&Key::of(&*other));
+    }
     world.gateways_changed.send_modify(|version| *version += 1);
     let numbers = world.references().gateways.of(&key);
     world.hub.numbers.wake_all(&numbers);

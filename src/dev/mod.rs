@@ -22,6 +22,7 @@ use self::assets::AssetsError;
 use self::manifests::Vouching;
 use self::show::Shown;
 use self::workspace::Workspace;
+use crate::commands::answering::AnsweringFlags;
 use crate::commands::operator::{Arguments, LeaderElection, Workers};
 use crate::commands::output;
 use crate::embedding::{self, Embedding, StartError};
@@ -226,6 +227,7 @@ fn start_operator(
         bind: loopback,
         http: SocketAddr::new(loopback, 0),
         usage_writes_per_second: 50,
+        answering: AnsweringFlags::default(),
         clock_at: None,
         crash_point: None,
     };

@@ -34,6 +34,7 @@ use crate::runtime::lease::Candidate;
 use crate::runtime::metrics::ControllerMetrics;
 use crate::workers::feed;
 use crate::workers::house::{self, House};
+use crate::workers::router::udp::Answering;
 
 pub use words::{follow_house, told};
 
@@ -99,6 +100,7 @@ pub struct Opening {
     pub clock: Clock,
     pub crash_points: Option<CrashPoints>,
     pub roles: Roles,
+    pub answering: Answering,
 }
 
 /// What workers in this process do.
@@ -113,7 +115,7 @@ impl Opening {
     /// Router and biller, at the system's clock or from `clock_at` on.
     pub fn new(data: PathBuf, bind: IpAddr, clock_at: Option<Timestamp>) -> Self {
         let clock = clock_at.map_or(Clock::SYSTEM, Clock::showing);
-        Self { data, bind, clock, crash_points: None, roles: Roles::RouterAndBiller }
+        Self { data, bind, clock, crash_points: None, roles: Roles::RouterAndBiller, answering: Answering::default() }
     }
 }
 
@@ -122,6 +124,7 @@ impl Embedding {
     pub fn open(arguments: &Arguments) -> Result<Self, StartError> {
         let opening = Opening {
             crash_points: arguments.crash_point.clone(),
+            answering: arguments.answering.into(),
             ..Opening::new(arguments.data.clone(), arguments.bind, arguments.clock_at)
         };
         match arguments.workers {
@@ -150,7 +153,7 @@ impl Embedding {
             clock: opening.clock,
             ledger: embedding.ledger.clone(),
             routes_calls: opening.roles != Roles::Biller,
-            calls_per_second_and_peer: None,
+            answering: opening.answering,
             epoch: format!("{:016x}", embedding.seed),
         };
         let house = House::open(options).map_err(|source| StartError::Data { path: opening.data.clone(), source })?;

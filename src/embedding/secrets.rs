@@ -15,10 +15,11 @@ use crate::runtime::secrets::{self, SecretKey, Value};
 use crate::workers::house::{House, Secrets};
 
 /// What a gateway uses a Secret for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Intake,
-    Route,
+    /// Questions about routes on the listener of this name.
+    Route(String),
 }
 
 type Followed = BTreeMap<(Key, Use), (SecretKey, CancellationToken)>;
@@ -69,8 +70,10 @@ fn wanted(world: &World) -> BTreeMap<(Key, Use), SecretKey> {
         if let Some(reference) = intake(&gateway) {
             wanted.insert((key.clone(), Use::Intake), place(&key, reference));
         }
-        if let Some(reference) = gateway.spec.listeners.iter().find_map(|listener| listener.token_secret_ref.as_ref()) {
-            wanted.insert((key.clone(), Use::Route), place(&key, reference));
+        for listener in &gateway.spec.listeners {
+            if let Some(reference) = &listener.token_secret_ref {
+                wanted.insert((key.clone(), Use::Route(listener.name.clone())), place(&key, reference));
+            }
         }
     }
     wanted
@@ -85,14 +88,15 @@ fn place(gateway: &Key, reference: &SecretKeyRef) -> SecretKey {
 }
 
 fn bring(world: &World, house: &House, gateway: &Key, values: &BTreeMap<(Key, Use), Value>) {
-    let text = |use_: Use| match values.get(&(gateway.clone(), use_)) {
-        Some(Value::Text(text)) => Some(text.clone()),
-        _ => None,
-    };
-    house.set_secrets(
-        &gateway.to_string(),
-        Secrets { intake: text(Use::Intake), route: text(Use::Route), operator: None },
-    );
+    let mut secrets = Secrets::default();
+    for ((_, use_), value) in values.iter().filter(|((key, _), _)| key == gateway) {
+        match (use_, value) {
+            (_, Value::Missing(_)) => {}
+            (Use::Intake, Value::Text(text)) => secrets.intake = Some(text.clone()),
+            (Use::Route(listener), Value::Text(text)) => drop(secrets.route.insert(listener.clone(), text.clone())),
+        }
+    }
+    house.set_secrets(&gateway.to_string(), secrets);
     let token = values.get(&(gateway.clone(), Use::Intake)).map(|value| match value {
         Value::Text(_) => Ok(()),
         Value::Missing(why) => Err(why.clone()),

@@ -73,7 +73,7 @@ fn invalid_examples_meet_the_condition_they_expect() {
         let Some(reason) = first.strip_prefix("# expect: condition; ") else { continue };
         let alone = Folder::read(&file, &schemas).unwrap();
         let paths = [&company[..], std::slice::from_ref(&file)].concat();
-        let folder = Folder::read_all(&paths, &[], &schemas).unwrap();
+        let folder = Folder::read_all(&paths, crate::folder::Skip::default(), &schemas).unwrap();
         let verdicts = Offline::judge(folder, now()).unwrap().verdicts();
         let own: BTreeSet<&str> = verdicts
             .iter()

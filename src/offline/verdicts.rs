@@ -42,7 +42,7 @@ impl Bench<'_> {
     fn platform(&mut self) {
         let facts = &self.offline.facts;
         for object in facts.stores.gateways.state() {
-            self.say(&*object, types::ACCEPTED, gateway::check(&object, facts));
+            self.say(&*object, types::ACCEPTED, gateway::check::check(&object, facts));
         }
         for object in facts.stores.pools.state() {
             self.say(&*object, types::ACCEPTED, pool::check(&object, facts));

@@ -24,6 +24,7 @@ use crate::embedding::{self, Embedding, Opening, StartError};
 use crate::folder::Schemas;
 use crate::folder::schema::SchemaError;
 use crate::runtime::http::Readiness;
+use crate::workers::router::udp::Answering;
 
 pub use folders::PROBLEMS_FILE;
 
@@ -40,6 +41,7 @@ pub struct Serving {
     /// Call record intake's token where the folders hold no Secret.
     pub token_file: Option<PathBuf>,
     pub usage_writes_per_second: u32,
+    pub answering: Answering,
     /// `None`: the system's clock.
     pub clock_at: Option<Timestamp>,
 }
@@ -59,7 +61,8 @@ pub enum ServeError {
 pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), ServeError> {
     let schemas = Arc::new(Schemas::from_crds(&crate::api::crds::all())?);
     let token = serving.token_file.as_deref().map(embedding::read_token).transpose()?;
-    let opening = Opening::new(serving.data.clone(), serving.bind, serving.clock_at);
+    let opening =
+        Opening { answering: serving.answering, ..Opening::new(serving.data.clone(), serving.bind, serving.clock_at) };
     let Embedding { house, ledger, mut registry, metrics, clock, seed } = Embedding::with_workers(&opening)?;
     let problems = folders::ProblemGauge::register(&mut registry);
     let readiness = Readiness::default();
@@ -100,6 +103,7 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
         clock,
         readiness: readiness.clone(),
         problems,
+        serves_earlier_plan: !kept_parts.is_empty(),
     };
     tasks.spawn(reader.follow(stop.clone()));
     if run::synced(&world, &stop).await {

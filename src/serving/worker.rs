@@ -15,6 +15,7 @@ use crate::runtime::kubernetes;
 use crate::runtime::sentence::with_causes;
 use crate::workers::feed::{self, News};
 use crate::workers::house::{House, Secrets};
+use crate::workers::router::udp::Answering;
 
 /// A client that cannot be made yet (a kubeconfig that is still being mounted) is tried again after this.
 const RETRY: Duration = Duration::from_secs(2);
@@ -36,6 +37,7 @@ pub struct Worker {
     pub http: SocketAddr,
     /// The operator's token: for the plan served and the usage.
     pub token_file: Option<PathBuf>,
+    pub answering: Answering,
     /// What switches show to ask for decisions; without it the listener's peers decide.
     pub route_token_file: Option<PathBuf>,
     /// What switches show to hand over records; without it intake is off.
@@ -49,10 +51,15 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
     let read = |path: &Option<PathBuf>| path.as_deref().map(embedding::read_token).transpose();
     let secrets = Secrets {
         intake: read(&worker.intake_token_file)?,
-        route: read(&worker.route_token_file)?,
+        every_route: read(&worker.route_token_file)?,
         operator: read(&worker.token_file)?,
+        ..Secrets::default()
     };
-    let opening = Opening { roles: worker.roles, ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at) };
+    let opening = Opening {
+        roles: worker.roles,
+        answering: worker.answering,
+        ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at)
+    };
     let Embedding { house, registry, .. } = Embedding::with_workers(&opening)?;
     let Some(house) = house else { return Ok(()) };
     house.set_secrets(&worker.gateway.to_string(), secrets);

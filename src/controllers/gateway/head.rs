@@ -34,7 +34,7 @@ pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
         }
         return Ok(());
     };
-    if super::check(&object, world).is_err() {
+    if super::check::in_process(&object, world).is_err() {
         return Ok(());
     }
     let Ok(text) = serde_json::to_string(&Part::Head(build(gateway, &object))) else { return Ok(()) };
@@ -95,6 +95,7 @@ fn listener(listener: &api::Listener) -> Listener {
         port: u16::try_from(listener.port).unwrap_or(0),
         peers: listener.peers.clone(),
         force_rport: listener.force_rport(),
+        asks_token: listener.token_secret_ref.is_some(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! CallGateways: settings into the head part, and what the workers say back into status.
 
 pub mod admission;
+pub mod check;
 pub mod head;
+mod status;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,11 @@ use kube::runtime::controller::Action;
 
 use super::counted;
 use super::error::Error;
-use super::facts::Facts;
-use super::findings::{ConditionSet, Finding, Progress, join, refuse};
+use super::findings::{Finding, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::patience::AwaitedStep;
 use super::world::{GatewayWord, World};
 use crate::api::CallGateway;
-use crate::api::call_gateway::{
-    CallGatewayStatus, GatewayMode, LedgerType, ListenerAddress, PlanStatus, Protocol, RecordFormat, Runtime,
-    WorkerStatus,
-};
-use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::domain::digest::Digest;
 
@@ -34,7 +29,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         return Ok(Action::await_change());
     }
     let key = Key::of(&*gateway);
-    let accepted = check(&gateway, &world);
+    let accepted = check::in_process(&gateway, &world);
     if accepted.is_ok() {
         world.mark_shards([head::shard(&key)]);
     }
@@ -46,57 +41,10 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
     {
         return Ok(Action::requeue(left));
     }
-    let old = gateway.status.clone();
-    let mut set = ConditionSet::new(
-        old.as_ref().map_or(&[], |status| &status.conditions),
-        gateway.generation(),
-        world.clock.now(),
-    );
-    set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
-    let programmed = accepted.clone().map_err(|_| not_accepted()).and(loaded.programmed.clone());
-    set.set_result(types::PROGRAMMED, reason::PROGRAMMED, &programmed);
-    if let Some(ledger) = ledger(&word) {
-        set.set_result(types::LEDGER_AVAILABLE, reason::LEDGER_AVAILABLE, &ledger);
-    }
-    match intake(&gateway, &word) {
-        Some(Ok(())) if word.unheld_records > 0 => {
-            let sentence =
-                format!("{} records are kept unrated: nobody held their number when they began", word.unheld_records);
-            set.set(types::INTAKE_OPEN, Holds::True, reason::UNRATED_RECORDS, &sentence);
-        }
-        Some(intake) => {
-            set.set_result(types::INTAKE_OPEN, reason::INTAKE_OPEN, &intake);
-        }
-        None => {}
-    }
-    let ready = accepted.clone().and(programmed.clone());
-    set.set_result(types::READY, reason::READY, &ready);
-    set.set_progress(&match (&accepted, &programmed) {
-        (Err(finding), _) => Progress::Stalled(finding.clone()),
-        (Ok(()), Err(finding)) if finding.reason == reason::AWAITING_ROUTERS => Progress::Reconciling(finding.clone()),
-        _ => Progress::Settled,
-    });
-    let desired = i32::from(accepted.is_ok());
-    let status = CallGatewayStatus {
-        observed_generation: gateway.generation(),
-        addresses: word
-            .addresses
-            .iter()
-            .map(|(listener, value)| ListenerAddress { listener: listener.clone(), value: value.clone() })
-            .collect(),
-        attached_numbers: i64::try_from(world.references().gateways.count(&key)).ok(),
-        plan: loaded.head.map(|digest| PlanStatus {
-            digest: digest.to_string(),
-            loaded_by: loaded.by,
-            of: loaded.routers,
-        }),
-        workers: vec![
-            WorkerStatus { name: "router".to_owned(), ready: loaded.routers, desired },
-            WorkerStatus { name: "biller".to_owned(), ready: i32::from(matches!(word.ledger, Some(Ok(())))), desired },
-        ],
-        conditions: set.finish(),
-    };
-    counted::publish(&world, &*gateway, old.map(|status| status.conditions), status.conditions.clone(), &status).await
+    let attached = world.references().gateways.count(&key);
+    let status = status::of(&gateway, &accepted, loaded, &word, attached, world.clock.now());
+    let shown = gateway.status.as_ref().map(|status| status.conditions.clone());
+    counted::publish(&world, &*gateway, shown, status.conditions.clone(), &status).await
 }
 
 /// What the workers' acknowledgements come to.
@@ -125,121 +73,4 @@ fn loaded(world: &World, key: &Key, word: &GatewayWord) -> Loaded {
         Ok(())
     };
     Loaded { head, routers, by: loaded_by, programmed }
-}
-
-fn not_accepted() -> Finding {
-    Finding::new(
-        reason::NOT_ACCEPTED,
-        "the gateway's settings are refused: see Accepted; routers go on with the last accepted ones",
-    )
-}
-
-fn ledger(word: &GatewayWord) -> Option<Result<(), Finding>> {
-    Some(match word.ledger.clone()? {
-        Err(why) => refuse(reason::LEDGER_UNREACHABLE, format!("the ledger takes no records: {why}")),
-        Ok(()) => Ok(()),
-    })
-}
-
-/// Whether call records are taken; `None` where this gateway has no biller.
-fn intake(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
-    word.ledger.as_ref()?;
-    let named = gateway.spec.call_records.as_ref().is_some_and(|records| records.token_secret_ref.is_some());
-    Some(match &word.token {
-        _ if !named => refuse(
-            reason::TOKEN_MISSING,
-            "call record intake is off: name the Secret with its token in callRecords.tokenSecretRef",
-        ),
-        Some(Err(why)) => refuse(reason::TOKEN_MISSING, format!("call record intake is off: {why}")),
-        None => refuse(reason::TOKEN_MISSING, "call record intake is off: its token is not read yet"),
-        Some(Ok(())) => Ok(()),
-    })
-}
-
-/// Whether this version serves the gateway as asked.
-pub fn check(gateway: &CallGateway, facts: &Facts) -> Result<(), Finding> {
-    let namespace = gateway.metadata.namespace.as_deref().unwrap_or_default();
-    if !facts.settings.gateway_namespaces.contains(namespace) {
-        return refuse(
-            reason::NAMESPACE_NOT_SERVED,
-            format!(
-                "this operator serves no gateways in namespace {namespace}: start it with --gateway-namespaces {namespace}"
-            ),
-        );
-    }
-    check_spec(gateway)
-}
-
-/// The part of [`check`] that needs nothing but the object. Pure.
-pub fn check_spec(gateway: &CallGateway) -> Result<(), Finding> {
-    let unsupported = not_yet_supported(gateway);
-    if !unsupported.is_empty() {
-        return refuse(reason::NOT_YET_SUPPORTED, format!("not served by this version: {}", join(&unsupported)));
-    }
-    for listener in &gateway.spec.listeners {
-        for peer in &listener.peers {
-            if !is_network(peer) {
-                return refuse(
-                    reason::INVALID,
-                    format!("listeners[{}].peers: {peer} is no network, write it as 10.0.0.0/8", listener.name),
-                );
-            }
-        }
-    }
-    trunk_is_elsewhere(gateway)
-}
-
-fn not_yet_supported(gateway: &CallGateway) -> Vec<String> {
-    let spec = &gateway.spec;
-    let mut fields = Vec::new();
-    if spec.mode() == GatewayMode::Proxy {
-        fields.push("mode Proxy (use Redirect)".to_owned());
-    }
-    if spec.runtime() == Runtime::Deployment {
-        fields.push("workers.runtime Deployment (use Embedded)".to_owned());
-    }
-    if spec.ledger_type() == LedgerType::Postgresql {
-        fields.push("ledger.type PostgreSQL (use SQLite)".to_owned());
-    }
-    let tcp = spec.listeners.iter().filter(|listener| listener.protocol == Protocol::Tcp);
-    fields.extend(tcp.map(|listener| format!("listeners[{}].protocol TCP (use UDP)", listener.name)));
-    let native = spec.call_records.iter().flat_map(|records| &records.sources);
-    fields.extend(
-        native
-            .filter(|source| !matches!(source.format, None | Some(RecordFormat::Neutral)))
-            .map(|source| format!("callRecords.sources[{}].format (use Neutral)", source.name)),
-    );
-    fields
-}
-
-fn is_network(text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/') else { return text.parse::<IpAddr>().is_ok() };
-    match (address.parse::<IpAddr>(), prefix.parse::<u8>()) {
-        (Ok(IpAddr::V4(_)), Ok(prefix)) => prefix <= 32,
-        (Ok(IpAddr::V6(_)), Ok(prefix)) => prefix <= 128,
-        _ => false,
-    }
-}
-
-/// A trunk that is one of our own listeners would send every call round in a circle.
-fn trunk_is_elsewhere(gateway: &CallGateway) -> Result<(), Finding> {
-    let trunk = &gateway.spec.trunk;
-    let here = matches!(trunk.host.as_str(), "127.0.0.1" | "localhost" | "::1" | "0.0.0.0");
-    let own =
-        gateway.spec.listeners.iter().find(|listener| {
-            listener.protocol != Protocol::Http && listener.port != 0 && listener.port == trunk.port()
-        });
-    match own {
-        Some(listener) if here => refuse(
-            reason::TRUNK_IS_LISTENER,
-            format!(
-                "trunk {}:{} is this gateway's own listener {}, so that calls would come back to it: \
-                 set trunk to the switch that reaches the destinations",
-                trunk.host,
-                trunk.port(),
-                listener.name
-            ),
-        ),
-        _ => Ok(()),
-    }
 }

@@ -258,3 +258,49 @@ fn paused_is_ready_and_unenforced_fields_are_named() {
     );
     assert!(conditions(&number, &refs(), Some(Progress::Live)).contains(&"Ready=True/Paused@3".to_owned()));
 }
+
+#[test]
+fn a_missing_reference_does_not_hide_what_is_wrong_with_the_spec() {
+    let mut refs = refs();
+    (refs.tariff, refs.price_book) = (None, None);
+    let number: FourHundredNumber = read(&NUMBER.replace("to: {destination: duty}", "to: {group: nobody}"));
+    assert_eq!(reasons(&number, &refs).0, "Invalid", "whatever else is missing");
+    let periods = "  scheduleRef: {name: office-hours}\n  rules:\n  - {name: day, when: {periods: [work]}, to: {destination: duty}}";
+    let waiting: FourHundredNumber = read(&NUMBER.replace("  rules:", periods));
+    assert_eq!(reasons(&waiting, &refs).0, "-", "the periods of a schedule that is missing are not known");
+    let none: FourHundredNumber =
+        read(&NUMBER.replace("  rules:", periods).replace("  scheduleRef: {name: office-hours}\n", ""));
+    assert_eq!(reasons(&none, &refs).0, "Invalid", "no schedule at all has no periods");
+}
+
+#[test]
+fn all_that_is_not_enforced_is_told_at_once() {
+    let mut refs = refs();
+    let text = TARIFF.replace(
+        "{name: Screening, monthly: '5.00'}",
+        "{name: Recording, monthly: '30.00'}, {name: Voicemail, monthly: '2.00'}, {name: MissedCallSms, monthly: '0.00'}",
+    );
+    refs.tariff = Some(Arc::new(read(&text)));
+    let number: FourHundredNumber = read(
+        &NUMBER
+            .replace("to: {destination: duty}}", "to: {announcement: storm}}\n  whenExhausted: {release: Busy}")
+            .replace(
+                "  destinations:",
+                "  functions: [Recording, Voicemail, MissedCallSms]\n  limits: {concurrentCalls: 4, whenExceeded: {announcement: full}}\n  destinations:",
+            ),
+    );
+    let finding = validate::check(&number, &refs, now()).fully_enforced.expect_err("not enforced");
+    assert_eq!(finding.reason.name, "ModeRedirect");
+    assert_eq!(
+        finding.sentence,
+        "limits.concurrentCalls and whenExhausted.release need a gateway in mode Proxy. \
+         Recording and Voicemail are charged as subscribed to and not performed by this version: remove what is not to be paid for from functions. \
+         gateway telephony/east maps no announcements full and storm: calls are sent to sip:full and sip:storm at the trunk"
+    );
+    let only: FourHundredNumber = read(&NUMBER.replace("  destinations:", "  functions: [Recording]\n  destinations:"));
+    let finding = validate::check(&only, &refs, now()).fully_enforced.expect_err("not performed");
+    assert_eq!(finding.reason.name, "NotYetPerformed");
+    let free: FourHundredNumber =
+        read(&NUMBER.replace("  destinations:", "  functions: [MissedCallSms]\n  destinations:"));
+    assert_eq!(validate::check(&free, &refs, now()).fully_enforced, Ok(()), "what costs nothing is not owed");
+}

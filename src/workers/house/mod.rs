@@ -6,7 +6,6 @@ mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,10 +18,10 @@ use super::biller::{Biller, BillingPart as BillerPart, Counters as BillerCounter
 use super::feed::News;
 use super::plan::{BillingPart, PlanStore, Verdict};
 use super::router::counters::RouterCounters;
-use super::router::guard::Guard;
-use super::router::sip::redirect::DecisionParameter;
-use super::router::udp::{SipListeners, SipOptions};
+use super::router::guard::{Asked, Guard};
+use super::router::udp::{Answering, SipListeners, SipOptions};
 use crate::domain::digest::Digest;
+use crate::domain::routing::document::Protocol;
 use crate::ledger::Ledger;
 use crate::runtime::clock::Clock;
 
@@ -41,7 +40,7 @@ pub struct Options {
     pub ledger: Option<Arc<dyn Ledger>>,
     /// Whether this process answers calls.
     pub routes_calls: bool,
-    pub calls_per_second_and_peer: Option<NonZeroU32>,
+    pub answering: Answering,
     /// Differs at each start.
     pub epoch: String,
 }
@@ -56,7 +55,7 @@ pub struct ListenerWord {
     pub address: Result<SocketAddr, String>,
 }
 
-/// What guards a gateway's HTTP listener; swapped while it serves.
+/// What guards one HTTP listener of a gateway; swapped while it serves.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub(super) route: Arc<ArcSwap<Guard>>,
@@ -69,8 +68,11 @@ pub(super) struct Gate {
 pub struct Secrets {
     /// What a switch shows to hand over records; without it intake is off.
     pub intake: Option<String>,
-    /// What a switch shows to ask for decisions; without it the listener's peers decide.
-    pub route: Option<String>,
+    /// What a switch shows to ask for decisions, by the name of the listener; where one asks for a token and none is
+    /// here, nobody is admitted.
+    pub route: BTreeMap<String, String>,
+    /// The same for every listener that has none of its own.
+    pub every_route: Option<String>,
     /// What the operator shows to read the plan served and the usage.
     pub operator: Option<String>,
 }
@@ -83,7 +85,8 @@ pub struct House {
     pub biller_counters: BillerCounters,
     pub ledger: Option<Arc<dyn Ledger>>,
     options: Options,
-    gates: Mutex<BTreeMap<String, Gate>>,
+    /// By gateway and listener.
+    gates: Mutex<BTreeMap<(String, String), Gate>>,
     secrets: Mutex<BTreeMap<String, Secrets>>,
     billing: Mutex<BTreeMap<String, Digest>>,
     to_biller: Mutex<Option<mpsc::Sender<BillerPart>>>,
@@ -150,12 +153,8 @@ impl House {
         let (stopping, stopped) = watch::channel(false);
         let mut sip_states = None;
         if self.options.routes_calls {
-            let options = SipOptions {
-                bind: self.options.bind,
-                decision_parameter: DecisionParameter::Absent,
-                calls_per_second_and_peer: self.options.calls_per_second_and_peer,
-                clock: self.options.clock,
-            };
+            let options =
+                SipOptions { bind: self.options.bind, answering: self.options.answering, clock: self.options.clock };
             let listeners = SipListeners::new(self.store.clone(), self.router_counters.clone(), options);
             sip_states = Some(listeners.states());
             tasks.spawn(listeners.run(stopped));
@@ -240,10 +239,10 @@ impl House {
         }
     }
 
-    /// The gate of a gateway, made when it is first asked for.
-    fn gate(&self, gateway: &str) -> Gate {
+    /// The gate of a listener, made when it is first asked for.
+    fn gate(&self, gateway: &str, listener: &str) -> Gate {
         let mut gates = lock(&self.gates);
-        let gate = gates.entry(gateway.to_owned()).or_insert_with(|| Gate {
+        let gate = gates.entry((gateway.to_owned(), listener.to_owned())).or_insert_with(|| Gate {
             route: Arc::default(),
             operator: Arc::default(),
             intake: Arc::default(),
@@ -257,21 +256,23 @@ impl House {
         secrets.get(gateway)?.operator.as_deref().and_then(super::access::Token::new)
     }
 
-    /// Heads and secrets as guards. A guard with neither token nor peers admits nobody.
+    /// Heads and secrets as guards, each listener's its own.
     fn refresh_gates(&self) {
         let plan = self.store.snapshot();
         for head in plan.heads() {
-            let gate = self.gate(&head.gateway);
             let secrets = lock(&self.secrets).get(&head.gateway).cloned().unwrap_or_default();
-            let web = head.listeners.iter().find(|l| l.protocol == crate::domain::routing::document::Protocol::Http);
-            let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
-            gate.route.store(Arc::new(Guard {
-                token: token(&secrets.route),
-                peers: web.map(|listener| listener.peers.clone()).unwrap_or_default(),
-            }));
-            gate.operator.store(Arc::new(Guard { token: token(&secrets.operator), peers: Vec::new() }));
-            let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
-            gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
+            for listener in head.listeners.iter().filter(|listener| listener.protocol == Protocol::Http) {
+                let gate = self.gate(&head.gateway, &listener.name);
+                let route = secrets.route.get(&listener.name).or(secrets.every_route.as_ref());
+                gate.route.store(Arc::new(Guard {
+                    token: Asked::of(listener.asks_token, route.map(String::as_str)),
+                    peers: listener.peers.clone(),
+                }));
+                let operator = Asked::of(true, secrets.operator.as_deref());
+                gate.operator.store(Arc::new(Guard { token: operator, peers: Vec::new() }));
+                let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
+                gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
+            }
         }
     }
 }
@@ -288,4 +289,59 @@ pub fn part_name<'a>(namespace: &str, stored: &'a str) -> Option<&'a str> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use axum::http::header::AUTHORIZATION;
+
+    use super::*;
+    use crate::domain::routing::document::{Listener, Part};
+    use crate::domain::routing::worlds;
+
+    fn house(data: &std::path::Path) -> Arc<House> {
+        let options = Options {
+            bind: IpAddr::from([127, 0, 0, 1]),
+            data: data.to_owned(),
+            clock: Clock::SYSTEM,
+            ledger: None,
+            routes_calls: true,
+            answering: Answering::default(),
+            epoch: "e1".to_owned(),
+        };
+        House::open(options).unwrap()
+    }
+
+    fn listener(name: &str, peer: &str, asks_token: bool) -> Listener {
+        let peers = vec![peer.to_owned()];
+        Listener { name: name.to_owned(), protocol: Protocol::Http, port: 0, peers, force_rport: true, asks_token }
+    }
+
+    #[test]
+    fn each_listener_has_its_own_peers_and_token() {
+        let data = tempfile::tempdir().unwrap();
+        let house = house(data.path());
+        let mut head = worlds::head();
+        head.listeners = vec![
+            listener("inside", "10.0.0.0/8", false),
+            listener("switches", "192.168.0.0/16", true),
+            listener("portal", "172.16.0.0/12", true),
+        ];
+        let text = serde_json::to_string(&Part::Head(head)).unwrap();
+        assert_eq!(house.store.offer("telephony.head", Digest::of(text.as_bytes()), &text), Verdict::Accepted);
+        let route = BTreeMap::from([("switches".to_owned(), "s3cret".to_owned())]);
+        house.set_secrets("telephony/east", Secrets { route, ..Secrets::default() });
+        let admits = |listener: &str, source: &str, token: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+            let gate = house.gate("telephony/east", listener);
+            gate.route.load().admits(&headers, Some(source.parse().unwrap()))
+        };
+        assert!(admits("inside", "10.0.0.7", ""), "this one asks for no token");
+        assert!(!admits("inside", "192.168.0.7", "s3cret"), "another's peers are not its own");
+        assert!(admits("switches", "192.168.0.7", "s3cret"));
+        assert!(!admits("switches", "192.168.0.7", "") && !admits("switches", "10.0.0.7", "s3cret"));
+        assert!(!admits("portal", "172.16.0.7", "s3cret"), "its own token is missing: nobody");
+    }
 }
