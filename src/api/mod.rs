@@ -21,6 +21,7 @@ pub mod function;
 pub mod holiday_calendar;
 pub mod number_claim;
 pub mod number_pool;
+pub mod outdated;
 pub mod reasons;
 pub mod reference;
 pub mod refs;

@@ -81,6 +81,11 @@ pub async fn run<K, Fut>(
                 *attempt = attempt.saturating_add(1);
                 *attempt
             };
+            if error.class() == ErrorClass::Final {
+                let object = super::key::Key::of(&*object);
+                tracing::info!(kind, %object, error = with_causes(error), "reconcile ended: its namespace goes");
+                return Action::await_change();
+            }
             let wait = error.class().back_off(attempt, world.jitter());
             report(kind, &*object, error, attempt, wait);
             Action::requeue(wait)

@@ -422,7 +422,12 @@ pub fn part(world: &Arc<World>, place: (String, String), seen: Option<PartSeen>)
         None => known.is_some(),
         Some(seen) => known.is_some() && ours.as_deref() != Some(&seen.resource_version),
     };
-    let spoilt = is_price_book(&place.1) && seen.as_ref().is_none_or(|seen| seen.foreign);
+    let before = world.parts().get(&place).cloned();
+    let edited = |seen: &PartSeen| {
+        seen.foreign
+            || before.as_ref().is_some_and(|known| (known.digest, &known.labels) != (seen.digest, &seen.labels))
+    };
+    let spoilt = is_price_book(&place.1) && seen.as_ref().is_none_or(edited);
     let namespace = place.0.clone();
     match seen {
         Some(seen) => {

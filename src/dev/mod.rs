@@ -11,6 +11,7 @@ mod records;
 mod show;
 mod workspace;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,14 +23,13 @@ use self::assets::AssetsError;
 use self::manifests::Vouching;
 use self::show::Shown;
 use self::workspace::Workspace;
-use crate::commands::answering::AnsweringFlags;
-use crate::commands::operator::{Arguments, LeaderElection, Workers};
 use crate::commands::output;
-use crate::embedding::{self, Embedding, StartError};
+use crate::embedding::{self, Embedding, LeaderElection, Operation, StartError, Workers};
 use crate::folder::schema::SchemaError;
 use crate::runtime::client::ClientError;
 use crate::runtime::control_plane::{ADMIN, ControlPlane, ControlPlaneError, Durability, Options};
 use crate::runtime::kubernetes::{self, ConnectError};
+use crate::workers::router::udp::Answering;
 
 /// The API server waits for open watches when it ends; ours are gone by then.
 const API_SERVER_GRACE: Duration = Duration::from_secs(1);
@@ -184,12 +184,18 @@ async fn demonstrate(
     let client = kubernetes::connect(Some(&ground.kubeconfig), ground.context.clone()).await?;
     say("installing the custom resource definitions");
     manifests::install_definitions(&client, stop_operator).await?;
+    let folders = manifests::read(&dev.examples)?;
+    let mut gateways = manifests::gateway_namespaces(&folders)?;
+    if ground.plane.is_some() {
+        // Whatever stands in a cluster of one's own from an earlier run.
+        gateways.extend(manifests::standing_gateway_namespaces(&client).await?);
+    }
     say("starting the operator with a router and a biller inside");
-    *operator = Some(start_operator(ground, workspace, stop_operator)?);
+    *operator = Some(start_operator(ground, workspace, gateways, stop_operator)?);
     let names: Vec<String> = dev.examples.iter().map(|path| path.display().to_string()).collect();
     say(&format!("applying {}", names.join(" ")));
     let vouching = if ground.plane.is_some() { Vouching::Yes } else { Vouching::No };
-    let applied = manifests::apply_folders(&client, &dev.examples, vouching).await?;
+    let applied = manifests::apply_folders(&client, &folders, vouching).await?;
     for tenant in &applied.vouched_for {
         say(&format!("approved the papers of tenant {tenant}, since nobody had: `dev` alone does so"));
     }
@@ -211,13 +217,14 @@ async fn demonstrate(
 fn start_operator(
     ground: &Ground,
     workspace: &Workspace,
+    gateway_namespaces: BTreeSet<String>,
     stop: &CancellationToken,
 ) -> Result<JoinHandle<()>, DevError> {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arguments = Arguments {
+    let operation = Operation {
         kubeconfig: Some(ground.kubeconfig.clone()),
         context: ground.context.clone(),
-        gateway_namespaces: vec!["*".to_owned()],
+        gateway_namespaces: gateway_namespaces.into_iter().collect(),
         namespace: "fourhundred-system".to_owned(),
         leader_election: LeaderElection::None,
         data: workspace.path().join("operator"),
@@ -227,14 +234,14 @@ fn start_operator(
         bind: loopback,
         http: SocketAddr::new(loopback, 0),
         usage_writes_per_second: 50,
-        answering: AnsweringFlags::default(),
+        answering: Answering::default(),
         clock_at: None,
-        crash_point: None,
+        crash_points: None,
     };
-    let embedding = Embedding::open(&arguments)?;
+    let embedding = Embedding::open(&operation)?;
     let stop = stop.clone();
     Ok(tokio::spawn(async move {
-        if let Err(error) = embedding::operate(arguments, embedding, stop).await {
+        if let Err(error) = embedding::operate(operation, embedding, stop).await {
             tracing::error!(%error, "the operator ended");
         }
     }))

@@ -11,11 +11,12 @@ pub mod worker;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::controllers::directory::{DirectoryError, Feeds};
+use crate::controllers::directory::Feeds;
 use crate::controllers::hub::Hub;
 use crate::controllers::sink::{DirectorySink, Sink};
 use crate::controllers::world::{GatewayNamespaces, Settings, Trust, World};
@@ -23,10 +24,15 @@ use crate::controllers::{run, sources};
 use crate::embedding::{self, Embedding, Opening, StartError};
 use crate::folder::Schemas;
 use crate::folder::schema::SchemaError;
+use crate::runtime::clock::Clock;
 use crate::runtime::http::Readiness;
+use crate::runtime::sentence::with_causes;
 use crate::workers::router::udp::Answering;
 
 pub use folders::PROBLEMS_FILE;
+
+/// Claims that cannot be read are looked at again after this.
+const LOOK_AT_CLAIMS: Duration = Duration::from_secs(5);
 
 /// What `serve` is told.
 #[derive(Debug, Clone)]
@@ -51,8 +57,6 @@ pub struct Serving {
 pub enum ServeError {
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error(transparent)]
-    Kept(#[from] DirectoryError),
     #[error("the schemas of this build cannot be used")]
     Schemas(#[from] SchemaError),
 }
@@ -91,9 +95,10 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     let world = World::new(stores, Hub::default(), Sink::Directory(sink), clock, metrics, settings, seed);
     remembered::show(&world, &kept_parts);
     feeds.watch(writers, &world, &stop);
-    feeds.claims.replace(feeds.claims.kept()?, clock.now());
+    tasks.spawn(remember_claims(feeds.clone(), clock, readiness.clone(), stop.clone()));
 
     tasks.spawn(embedding::follow_house(world.clone(), house.clone(), stop.clone()));
+    tasks.spawn(embedding::follow_ledger(world.clone(), house.clone(), stop.clone()));
     let reader = folders::Reader {
         schemas,
         paths: serving.folders,
@@ -115,4 +120,32 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     while tasks.join_next().await.is_some() {}
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes up the claims of earlier runs. While one cannot be read nobody leads, since a forgotten claim would be given
+/// away; calls are answered from the plan's copy meanwhile.
+async fn remember_claims(feeds: Arc<Feeds>, clock: Clock, readiness: Readiness, stop: CancellationToken) {
+    let mut told = None;
+    loop {
+        match feeds.claims.kept() {
+            Ok(claims) => {
+                feeds.claims.replace(claims, clock.now());
+                return readiness.fulfil("claims");
+            }
+            Err(error) => {
+                let sentence = with_causes(&error);
+                if told.as_ref() != Some(&sentence) {
+                    tracing::error!(
+                        "claims: {sentence}; calls go on as before, and no edit of the folder takes effect"
+                    );
+                    readiness.wait_for("claims", sentence.clone());
+                    told = Some(sentence);
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AT_CLAIMS) => {}
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +15,6 @@ use crate::runtime::sentence::with_causes;
 use crate::workers::feed::{self, News};
 use crate::workers::house::{House, Secrets};
 use crate::workers::router::udp::Answering;
-
-/// A client that cannot be made yet (a kubeconfig that is still being mounted) is tried again after this.
-const RETRY: Duration = Duration::from_secs(2);
 
 /// What `router` and `biller` are told.
 #[derive(Debug, Clone)]
@@ -80,28 +76,25 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
 }
 
 async fn follow_plan(worker: &Worker, house: Arc<House>, readiness: Readiness, stop: &CancellationToken) {
-    let client = loop {
-        match kubernetes::connect(worker.kubeconfig.as_deref(), worker.context.clone()).await {
-            Ok(client) => break client,
-            Err(error) => {
-                let error = with_causes(&error);
-                tracing::warn!(error, "no client for the API server; the plan on disk is served meanwhile");
-            }
+    let Worker { kubeconfig, context, gateway, .. } = worker;
+    let connected = kubernetes::connect_when_possible(kubeconfig.as_deref(), context.as_deref(), stop, |error| {
+        let error = with_causes(error);
+        tracing::warn!(error, "no client for the API server; the plan on disk is served meanwhile");
+    });
+    let Some(client) = connected.await else { return };
+    let gateway = gateway.clone();
+    let namespace = gateway.namespace.clone();
+    house.expect_list(&namespace);
+    let known = house.known(&namespace);
+    tokio::spawn(feed::follow(client, namespace, known, stop.clone(), move |news| {
+        if !concerns(&news, &gateway) {
+            return;
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETRY) => {}
-        }
-    };
-    let gateway = worker.gateway.clone();
-    let scope = Some(gateway.namespace.clone());
-    tokio::spawn(feed::follow(client, scope, stop.clone(), move |news| match &news {
-        News::Listed { .. } => {
+        tokio::task::block_in_place(|| house.take(&news));
+        if matches!(news, News::Listed { .. }) {
             readiness.fulfil("plan");
             tracing::info!("plan: every part is known");
         }
-        _ if !concerns(&news, &gateway) => {}
-        _ => tokio::task::block_in_place(|| house.take(&news)),
     }));
 }
 

@@ -67,6 +67,8 @@ fn loaded(world: &World, key: &Key, word: &GatewayWord) -> Loaded {
         refuse(reason::NO_READY_ROUTER, format!("listener {listener} cannot be opened: {why}"))
     } else if routers == 0 {
         refuse(reason::NO_READY_ROUTER, "no router of this gateway is ready")
+    } else if let Some(router) = plan.acks.silent(key).first() {
+        refuse(reason::ROUTER_SILENT, format!("router {router} was ready and has not answered for ten seconds"))
     } else if loaded_by < routers {
         refuse(reason::AWAITING_ROUTERS, "routers have not all loaded the gateway's settings yet")
     } else {

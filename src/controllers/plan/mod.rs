@@ -5,5 +5,6 @@
 
 pub mod acks;
 pub mod book;
+mod leaf_life;
 pub mod shard;
 pub mod writer;

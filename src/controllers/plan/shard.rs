@@ -14,7 +14,7 @@ use crate::domain::routing::document::{
     BindingEntry, Bindings, CalendarDocument, FORMAT, NumberEntry, Numbers, OverrideEntry, Part, ScheduleDocument,
     TenantHeader,
 };
-use crate::domain::routing::trie;
+use crate::domain::routing::{place, trie};
 
 /// Labels of every plan part.
 pub mod labels {
@@ -42,8 +42,7 @@ impl fmt::Display for ShardKey {
 impl ShardKey {
     /// `plan-<16 hex digits>-<leaf>`; the digits are of the gateway's name and the tenant namespace.
     pub fn part_name(&self, leaf: &str) -> String {
-        let digest = Digest::of(format!("{}\0{}", self.gateway.name, self.namespace).as_bytes());
-        format!("plan-{}-{leaf}", digest.short())
+        place::part_name(&self.gateway.name, &self.namespace, leaf)
     }
 
     /// The labels that all of the shard's parts carry.
@@ -200,9 +199,17 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
     }
 }
 
-/// The entries of parts written earlier, by number: what a number keeps when it can no longer be compiled.
-/// Texts that do not parse are passed over, since there is nothing in them to keep.
-pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>> {
+/// What parts written earlier hold.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// By number: what it keeps when it can no longer be compiled.
+    pub entries: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    /// Number → usage month in which it reached its cap.
+    pub caps_reached: BTreeMap<FourHundred, String>,
+}
+
+/// Reads parts written earlier. Texts that do not parse are passed over, since there is nothing in them to keep.
+pub fn earlier(texts: &[String]) -> Earlier {
     let mut bindings: BTreeMap<String, BindingEntry> = BTreeMap::new();
     let mut leaves = Vec::new();
     for text in texts {
@@ -214,24 +221,29 @@ pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>>
             _ => {}
         }
     }
-    let mut found = BTreeMap::new();
-    for leaf in leaves {
-        for entry in leaf.numbers {
-            let Ok(parsed) = serde_json::from_str::<NumberEntry>(entry.get()) else { continue };
-            let Ok(number) = parsed.number.parse::<FourHundred>() else { continue };
-            let schedule = parsed.schedule.and_then(|digest| {
-                let schedule = leaf.schedules.get(&digest)?.clone();
-                Some((digest, Arc::new(schedule)))
-            });
-            let calendar = schedule.as_ref().and_then(|(_, schedule)| {
-                let digest = schedule.calendar.clone()?;
-                let calendar = leaf.calendars.get(&digest)?.clone();
-                Some((digest, Arc::new(calendar)))
-            });
-            let digest = Digest::of(entry.get().as_bytes());
-            let binding = bindings.remove(&parsed.number);
-            found.insert(number, Arc::new(PlannedNumber { number, entry, digest, schedule, calendar, binding }));
-        }
+    let mut found = Earlier::default();
+    for leaf in &leaves {
+        let entries = leaf.numbers.iter().filter_map(|entry| entry_of(leaf, entry, &mut bindings));
+        found.entries.extend(entries.map(|planned| (planned.number, Arc::new(planned))));
+        let caps = leaf.caps_reached.iter().filter_map(|(number, month)| Some((number.parse().ok()?, month.clone())));
+        found.caps_reached.extend(caps);
     }
     found
+}
+
+fn entry_of(leaf: &Numbers, entry: &RawValue, bindings: &mut BTreeMap<String, BindingEntry>) -> Option<PlannedNumber> {
+    let parsed: NumberEntry = serde_json::from_str(entry.get()).ok()?;
+    let number = parsed.number.parse::<FourHundred>().ok()?;
+    let schedule = parsed.schedule.and_then(|digest| {
+        let schedule = leaf.schedules.get(&digest)?.clone();
+        Some((digest, Arc::new(schedule)))
+    });
+    let calendar = schedule.as_ref().and_then(|(_, schedule)| {
+        let digest = schedule.calendar.clone()?;
+        let calendar = leaf.calendars.get(&digest)?.clone();
+        Some((digest, Arc::new(calendar)))
+    });
+    let digest = Digest::of(entry.get().as_bytes());
+    let binding = bindings.remove(&parsed.number);
+    Some(PlannedNumber { number, entry: entry.to_owned(), digest, schedule, calendar, binding })
 }

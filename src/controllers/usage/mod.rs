@@ -73,7 +73,10 @@ async fn follow(world: Arc<World>, ledger: Arc<dyn Ledger>, totals: Arc<Mutex<To
             *lock(&totals) = Totals::default();
         }
         match read(&world, &*ledger, &totals, cursor, now).await {
-            Ok(next) => cursor = next,
+            Ok(next) => {
+                cursor = next;
+                world.usage_was_read();
+            }
             Err(error) => tracing::warn!(%error, "usage: the ledger does not answer; statuses stay as they are"),
         }
         tokio::select! {

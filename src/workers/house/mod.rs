@@ -1,6 +1,8 @@
 //! A router and a biller in one process: what `operator` embeds, what `serve` runs, and each alone for `router` and
 //! `biller`. It starts from the disk copy of the plan, before anybody has a client; parts then come by [`House::take`].
 
+mod billing;
+mod first_list;
 mod http;
 mod metrics;
 
@@ -14,19 +16,20 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::biller::{Biller, BillingPart as BillerPart, Counters as BillerCounters, IntakeSettings};
-use super::feed::News;
-use super::plan::{BillingPart, PlanStore, Verdict};
+use self::first_list::FirstLists;
+use super::biller::{Biller, Counters as BillerCounters, IntakeSettings};
+use super::feed::{Arrival, Known, News};
+use super::plan::{Offer, PlanStore, Verdict};
 use super::router::counters::RouterCounters;
 use super::router::guard::{Asked, Guard};
 use super::router::udp::{Answering, SipListeners, SipOptions};
-use crate::domain::digest::Digest;
 use crate::domain::routing::document::Protocol;
+use crate::domain::routing::place;
 use crate::ledger::Ledger;
 use crate::runtime::clock::Clock;
 
 /// Parts of billing that may wait for the ledger.
-const WAITING_PARTS: usize = 1_024;
+const WAITING_PARTS: usize = 64;
 
 /// How a house is opened.
 #[derive(Debug)]
@@ -88,8 +91,7 @@ pub struct House {
     /// By gateway and listener.
     gates: Mutex<BTreeMap<(String, String), Gate>>,
     secrets: Mutex<BTreeMap<String, Secrets>>,
-    billing: Mutex<BTreeMap<String, Digest>>,
-    to_biller: Mutex<Option<mpsc::Sender<BillerPart>>>,
+    first_lists: Mutex<FirstLists>,
     listeners: watch::Sender<Vec<ListenerWord>>,
 }
 
@@ -105,8 +107,7 @@ impl House {
             options,
             gates: Mutex::default(),
             secrets: Mutex::default(),
-            billing: Mutex::default(),
-            to_biller: Mutex::default(),
+            first_lists: Mutex::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
     }
@@ -122,28 +123,81 @@ impl House {
         self.listeners.subscribe()
     }
 
+    /// A feed of `namespace` is about to begin. A worker that holds nothing of it begins to serve when the first list is
+    /// whole; one with a copy of the plan serves that, and takes each part as it comes.
+    pub fn expect_list(&self, namespace: &str) {
+        let plan = self.store.snapshot();
+        let is_of = |gateway: &str| gateway.split_once('/').is_some_and(|(of, _)| of == namespace);
+        if !plan.heads().any(|head| is_of(&head.gateway)) {
+            lock(&self.first_lists).expect(namespace);
+        }
+    }
+
+    /// The parts of `namespace` that are held, as a feed knows parts.
+    pub fn known(&self, namespace: &str) -> Known {
+        let name = |gateway: String| gateway.split_once('/').map(|(_, name)| name.to_owned());
+        let parts = self.store.parts().into_iter();
+        parts.filter_map(|(part, of)| Some((part_name(namespace, &part)?.to_owned(), of.and_then(name)))).collect()
+    }
+
     /// Takes over what a feed tells. Blocks for the copy on disk.
     pub fn take(&self, news: &News) {
         match news {
             News::Part(arrival) => {
-                let name = stored_name(&arrival.namespace, &arrival.name);
-                if let Verdict::Refused { reason } = self.store.offer(&name, arrival.digest, &arrival.text) {
-                    tracing::warn!(part = name, reason, "plan: a part is refused; the last good one goes on");
+                if !lock(&self.first_lists).hold_back(arrival) {
+                    self.offer(std::slice::from_ref(&**arrival));
                 }
             }
             News::Gone { namespace, name, .. } => {
+                lock(&self.first_lists).forget(namespace, name);
                 let name = stored_name(namespace, name);
                 let removal = self.store.remove(&name);
                 tracing::debug!(part = name, ?removal, "plan: a part is gone at its source");
             }
-            News::Listed { .. } => {}
+            News::Listed { namespace } => {
+                let held_back = lock(&self.first_lists).complete(namespace);
+                self.offer(&held_back);
+            }
         }
-        self.forward_billing();
+    }
+
+    /// Offers parts that stand where they may; they take effect together.
+    fn offer(&self, arrivals: &[Arrival]) {
+        let mut names = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            let name = stored_name(&arrival.namespace, &arrival.name);
+            match place::check(&arrival.text, &arrival.namespace, &arrival.name, arrival.gateway.as_deref()) {
+                Ok(()) => names.push((name, arrival)),
+                Err(misplaced) => {
+                    self.store.counters.refused.add_one();
+                    tracing::warn!(part = name, reason = %misplaced, "plan: a part may not stand where it does");
+                }
+            }
+        }
+        let offers: Vec<Offer<'_>> =
+            names.iter().map(|(part, arrival)| Offer { part, digest: arrival.digest, text: &arrival.text }).collect();
+        for (offer, verdict) in offers.iter().zip(self.store.offer_all(&offers)) {
+            if let Verdict::Refused { reason } = verdict {
+                tracing::warn!(part = offer.part, reason, "plan: a part is refused; the last good one goes on");
+            }
+        }
     }
 
     /// The secrets of a gateway changed.
     pub fn set_secrets(&self, gateway: &str, secrets: Secrets) {
         lock(&self.secrets).insert(gateway.to_owned(), secrets);
+        self.refresh_gates();
+    }
+
+    /// Whether the gateway's listeners ask for anything that is known here.
+    #[cfg(test)]
+    pub(crate) fn has_secrets(&self, gateway: &str) -> bool {
+        lock(&self.secrets).contains_key(gateway)
+    }
+
+    /// The gateway is no more, or names no Secret any longer.
+    pub fn forget_secrets(&self, gateway: &str) {
+        lock(&self.secrets).remove(gateway);
         self.refresh_gates();
     }
 
@@ -161,8 +215,7 @@ impl House {
         }
         if let Some(ledger) = self.ledger.clone() {
             let (sender, receiver) = mpsc::channel(WAITING_PARTS);
-            *lock(&self.to_biller) = Some(sender);
-            self.forward_billing();
+            tasks.spawn(billing::forward(self.store.clone(), sender, stop.clone()));
             let biller = Biller::new(ledger, self.options.clock, self.biller_counters.clone());
             let stop = stop.clone();
             tasks.spawn(async move {
@@ -178,7 +231,6 @@ impl House {
         tasks.spawn(self.clone().tell_listeners(sip_states, web_states, stop.clone()));
         stop.cancelled().await;
         stopping.send_replace(true);
-        lock(&self.to_biller).take();
         while tasks.join_next().await.is_some() {}
     }
 
@@ -218,27 +270,6 @@ impl House {
         }
     }
 
-    /// Hands to the biller what it has not had yet: price books before the bindings that name them.
-    fn forward_billing(&self) {
-        let Some(sender) = lock(&self.to_biller).clone() else { return };
-        let mut known = lock(&self.billing);
-        let mut parts: Vec<_> = self.store.billing().into_iter().collect();
-        parts.sort_by_key(|(_, (_, part))| matches!(part, BillingPart::Bindings(_)));
-        for (name, (digest, part)) in parts {
-            if known.get(&name) == Some(&digest) {
-                continue;
-            }
-            let part = match part {
-                BillingPart::Prices(prices) => BillerPart::Prices((*prices).clone()),
-                BillingPart::Bindings(bindings) => BillerPart::Bindings((*bindings).clone()),
-            };
-            // A full queue is asked again with the next part; nothing is marked as handed over before it is.
-            if sender.try_send(part).is_ok() {
-                known.insert(name, digest);
-            }
-        }
-    }
-
     /// The gate of a listener, made when it is first asked for.
     fn gate(&self, gateway: &str, listener: &str) -> Gate {
         let mut gates = lock(&self.gates);
@@ -256,9 +287,11 @@ impl House {
         secrets.get(gateway)?.operator.as_deref().and_then(super::access::Token::new)
     }
 
-    /// Heads and secrets as guards, each listener's its own.
+    /// Heads and secrets as guards, each listener's its own. A guard with neither token nor peers admits nobody, and so is
+    /// that of a gateway without a head.
     fn refresh_gates(&self) {
         let plan = self.store.snapshot();
+        let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
         for head in plan.heads() {
             let secrets = lock(&self.secrets).get(&head.gateway).cloned().unwrap_or_default();
             for listener in head.listeners.iter().filter(|listener| listener.protocol == Protocol::Http) {
@@ -270,9 +303,13 @@ impl House {
                 }));
                 let operator = Asked::of(true, secrets.operator.as_deref());
                 gate.operator.store(Arc::new(Guard { token: operator, peers: Vec::new() }));
-                let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
-                gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
+                gate.intake.store(Arc::new(IntakeSettings::new(token(&secrets.intake), &head.record_sources)));
             }
+        }
+        for (_, gate) in lock(&self.gates).iter().filter(|((gateway, _), _)| plan.head(gateway).is_none()) {
+            gate.route.store(Arc::default());
+            gate.operator.store(Arc::default());
+            gate.intake.store(Arc::default());
         }
     }
 }
@@ -292,56 +329,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::http::HeaderMap;
-    use axum::http::header::AUTHORIZATION;
-
-    use super::*;
-    use crate::domain::routing::document::{Listener, Part};
-    use crate::domain::routing::worlds;
-
-    fn house(data: &std::path::Path) -> Arc<House> {
-        let options = Options {
-            bind: IpAddr::from([127, 0, 0, 1]),
-            data: data.to_owned(),
-            clock: Clock::SYSTEM,
-            ledger: None,
-            routes_calls: true,
-            answering: Answering::default(),
-            epoch: "e1".to_owned(),
-        };
-        House::open(options).unwrap()
-    }
-
-    fn listener(name: &str, peer: &str, asks_token: bool) -> Listener {
-        let peers = vec![peer.to_owned()];
-        Listener { name: name.to_owned(), protocol: Protocol::Http, port: 0, peers, force_rport: true, asks_token }
-    }
-
-    #[test]
-    fn each_listener_has_its_own_peers_and_token() {
-        let data = tempfile::tempdir().unwrap();
-        let house = house(data.path());
-        let mut head = worlds::head();
-        head.listeners = vec![
-            listener("inside", "10.0.0.0/8", false),
-            listener("switches", "192.168.0.0/16", true),
-            listener("portal", "172.16.0.0/12", true),
-        ];
-        let text = serde_json::to_string(&Part::Head(head)).unwrap();
-        assert_eq!(house.store.offer("telephony.head", Digest::of(text.as_bytes()), &text), Verdict::Accepted);
-        let route = BTreeMap::from([("switches".to_owned(), "s3cret".to_owned())]);
-        house.set_secrets("telephony/east", Secrets { route, ..Secrets::default() });
-        let admits = |listener: &str, source: &str, token: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-            let gate = house.gate("telephony/east", listener);
-            gate.route.load().admits(&headers, Some(source.parse().unwrap()))
-        };
-        assert!(admits("inside", "10.0.0.7", ""), "this one asks for no token");
-        assert!(!admits("inside", "192.168.0.7", "s3cret"), "another's peers are not its own");
-        assert!(admits("switches", "192.168.0.7", "s3cret"));
-        assert!(!admits("switches", "192.168.0.7", "") && !admits("switches", "10.0.0.7", "s3cret"));
-        assert!(!admits("portal", "172.16.0.7", "s3cret"), "its own token is missing: nobody");
-    }
-}
+#[path = "house_tests.rs"]
+mod tests;
