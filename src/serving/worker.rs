@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::controllers::key::Key;
 use crate::embedding::{self, Embedding, Opening, Roles, StartError};
+use crate::ledger::ListScope;
 use crate::runtime::http::Readiness;
 use crate::runtime::kubernetes;
 use crate::runtime::sentence::with_causes;
@@ -89,7 +90,9 @@ async fn follow_plan(worker: &Worker, house: Arc<House>, readiness: Readiness, s
     let gateway = worker.gateway.clone();
     let scope = Some(gateway.namespace.clone());
     tokio::spawn(feed::follow(client, scope, stop.clone(), move |news| match &news {
-        News::Listed { .. } => {
+        News::Listed { parts, .. } => {
+            let own: Vec<_> = parts.iter().filter(|part| is_own(part.gateway.as_deref(), &gateway)).cloned().collect();
+            tokio::task::block_in_place(|| house.listed(ListScope::Gateway(gateway.to_string()), &own));
             readiness.fulfil("plan");
             tracing::info!("plan: every part is known");
         }
@@ -105,7 +108,11 @@ fn concerns(news: &News, gateway: &Key) -> bool {
         News::Gone { gateway, .. } => gateway,
         News::Listed { .. } => return true,
     };
-    named.as_ref().is_none_or(|name| *name == gateway.name)
+    is_own(named.as_deref(), gateway)
+}
+
+fn is_own(named: Option<&str>, gateway: &Key) -> bool {
+    named.is_none_or(|name| name == gateway.name)
 }
 
 /// Writes where the listeners are to `listeners` under `data`, one `NAME ADDRESS` a line: ports may be the system's choice.

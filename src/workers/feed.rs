@@ -41,10 +41,19 @@ pub enum News {
         gateway: Option<String>,
         name: String,
     },
-    /// Everything there is has been told once.
+    /// Everything there is has been told once: `parts`, of `namespace` or, where it is empty, of all.
     Listed {
         namespace: String,
+        parts: Vec<ListedPart>,
     },
+}
+
+/// A part that stands at its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    pub namespace: String,
+    pub gateway: Option<String>,
+    pub name: String,
 }
 
 /// Follows the parts of `namespace` (all namespaces where `None`), telling `tell`, until `stop`.
@@ -87,7 +96,12 @@ pub async fn follow(
                     let gateway = known.remove(&place).flatten();
                     tell(News::Gone { namespace: place.0, gateway, name: place.1 });
                 }
-                tell(News::Listed { namespace: scope.clone() });
+                let part = |((namespace, name), gateway): (&(String, String), &Option<String>)| ListedPart {
+                    namespace: namespace.clone(),
+                    gateway: gateway.clone(),
+                    name: name.clone(),
+                };
+                tell(News::Listed { namespace: scope.clone(), parts: known.iter().map(part).collect() });
             }
             Some(Ok(Event::Delete(object))) => {
                 let place = (object.namespace().unwrap_or_default(), object.name_any());

@@ -1,6 +1,7 @@
 //! A router and a biller in one process: what `operator` embeds, what `serve` runs, and each alone for `router` and
 //! `biller`. It starts from the disk copy of the plan, before anybody has a client; parts then come by [`House::take`].
 
+mod billing;
 mod http;
 mod metrics;
 
@@ -15,19 +16,16 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::biller::{Biller, BillingPart as BillerPart, Counters as BillerCounters, IntakeSettings};
+use self::billing::ToBiller;
+use super::biller::{Biller, Counters as BillerCounters, IntakeSettings};
 use super::feed::News;
-use super::plan::{BillingPart, PlanStore, Verdict};
+use super::plan::{PlanStore, Verdict};
 use super::router::counters::RouterCounters;
 use super::router::guard::Guard;
 use super::router::sip::redirect::DecisionParameter;
 use super::router::udp::{SipListeners, SipOptions};
-use crate::domain::digest::Digest;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, ListScope};
 use crate::runtime::clock::Clock;
-
-/// Parts of billing that may wait for the ledger.
-const WAITING_PARTS: usize = 1_024;
 
 /// How a house is opened.
 #[derive(Debug)]
@@ -85,8 +83,7 @@ pub struct House {
     options: Options,
     gates: Mutex<BTreeMap<String, Gate>>,
     secrets: Mutex<BTreeMap<String, Secrets>>,
-    billing: Mutex<BTreeMap<String, Digest>>,
-    to_biller: Mutex<Option<mpsc::Sender<BillerPart>>>,
+    billing: ToBiller,
     listeners: watch::Sender<Vec<ListenerWord>>,
 }
 
@@ -102,8 +99,7 @@ impl House {
             options,
             gates: Mutex::default(),
             secrets: Mutex::default(),
-            billing: Mutex::default(),
-            to_biller: Mutex::default(),
+            billing: ToBiller::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
     }
@@ -133,9 +129,12 @@ impl House {
                 let removal = self.store.remove(&name);
                 tracing::debug!(part = name, ?removal, "plan: a part is gone at its source");
             }
-            News::Listed { .. } => {}
+            News::Listed { namespace, parts } => {
+                let all = namespace.is_empty();
+                self.listed(if all { ListScope::All } else { ListScope::Namespace(namespace.clone()) }, parts);
+            }
         }
-        self.forward_billing();
+        self.billing.changed();
     }
 
     /// The secrets of a gateway changed.
@@ -161,15 +160,14 @@ impl House {
             tasks.spawn(listeners.run(stopped));
         }
         if let Some(ledger) = self.ledger.clone() {
-            let (sender, receiver) = mpsc::channel(WAITING_PARTS);
-            *lock(&self.to_biller) = Some(sender);
-            self.forward_billing();
+            let (sender, receiver) = mpsc::channel(billing::WAITING_PARTS);
+            let house = self.clone();
             let biller = Biller::new(ledger, self.options.clock, self.biller_counters.clone());
             let stop = stop.clone();
             tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = biller.run(receiver) => {}
+                    ((), ()) = async { tokio::join!(billing::hand_over(&house, sender), biller.run(receiver)) } => {}
                 }
             });
         }
@@ -179,7 +177,6 @@ impl House {
         tasks.spawn(self.clone().tell_listeners(sip_states, web_states, stop.clone()));
         stop.cancelled().await;
         stopping.send_replace(true);
-        lock(&self.to_biller).take();
         while tasks.join_next().await.is_some() {}
     }
 
@@ -215,27 +212,6 @@ impl House {
                 () = stop.cancelled() => return,
                 changed = sip_changed => if changed.is_err() { return },
                 changed = web.changed() => if changed.is_err() { return },
-            }
-        }
-    }
-
-    /// Hands to the biller what it has not had yet: price books before the bindings that name them.
-    fn forward_billing(&self) {
-        let Some(sender) = lock(&self.to_biller).clone() else { return };
-        let mut known = lock(&self.billing);
-        let mut parts: Vec<_> = self.store.billing().into_iter().collect();
-        parts.sort_by_key(|(_, (_, part))| matches!(part, BillingPart::Bindings(_)));
-        for (name, (digest, part)) in parts {
-            if known.get(&name) == Some(&digest) {
-                continue;
-            }
-            let part = match part {
-                BillingPart::Prices(prices) => BillerPart::Prices((*prices).clone()),
-                BillingPart::Bindings(bindings) => BillerPart::Bindings((*bindings).clone()),
-            };
-            // A full queue is asked again with the next part; nothing is marked as handed over before it is.
-            if sender.try_send(part).is_ok() {
-                known.insert(name, digest);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The store: one writer at a time, any number of readers that never wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -240,6 +240,21 @@ impl PlanStore {
         Removal::Removed
     }
 
+    /// Bindings that a whole list of their source does not have: they were withdrawn while nobody here listened. Routes
+    /// go on until they are withdrawn themselves; bindings that stayed would be charged for.
+    pub fn withdraw_bindings(&self, part: &str) {
+        let _bringing = lock(&self.bringing);
+        let mut writing = lock(&self.writing);
+        let bound = |entry: &Entry| matches!(entry.held, Held::Billing(BillingPart::Bindings(_)));
+        if !writing.parts.get(part).is_some_and(bound) {
+            return;
+        }
+        writing.forget(part);
+        self.changes.send_replace(writing.cursor);
+        drop(writing);
+        self.copy(part, |disk| disk.remove(part));
+    }
+
     /// What is served, for one who knows it up to `cursor` of `epoch`.
     pub fn served(&self, family: Family, epoch: &str, cursor: u64) -> Served {
         let mut writing = lock(&self.writing);
@@ -279,6 +294,11 @@ impl PlanStore {
             Held::Routing(_) => None,
         });
         parts.collect()
+    }
+
+    /// Names of every part held.
+    pub fn held(&self) -> BTreeSet<String> {
+        lock(&self.writing).parts.keys().cloned().collect()
     }
 
     fn count(&self, verdict: &Verdict) {
