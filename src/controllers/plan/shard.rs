@@ -8,6 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
+use crate::controllers::tariff::Book;
+use crate::domain::calendar::{DEFAULT_ZONE, Month};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::routing::document::{
@@ -79,6 +81,9 @@ pub struct PlannedNumber {
     pub schedule: Option<(String, Arc<ScheduleDocument>)>,
     pub calendar: Option<(String, Arc<CalendarDocument>)>,
     pub binding: Option<BindingEntry>,
+    /// The price book that the binding names. Carried along, since the tariff may be another one by the time that the
+    /// plan is written; `None` for an entry read back from the plan, whose book was written before it.
+    pub price_book: Option<Arc<Book>>,
 }
 
 impl PlannedNumber {
@@ -88,11 +93,27 @@ impl PlannedNumber {
         entry: &NumberEntry,
         schedule: Option<(String, Arc<ScheduleDocument>)>,
         calendar: Option<(String, Arc<CalendarDocument>)>,
-        binding: Option<BindingEntry>,
+        bound: Option<(BindingEntry, Arc<Book>)>,
     ) -> Result<Self, serde_json::Error> {
         let entry = serde_json::value::to_raw_value(entry)?;
         let digest = Digest::of(entry.get().as_bytes());
-        Ok(Self { number, entry, digest, schedule, calendar, binding })
+        let (binding, price_book) = bound.unzip();
+        Ok(Self { number, entry, digest, schedule, calendar, binding, price_book })
+    }
+}
+
+/// The month in which a number reached `limits.callsPerMonth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapReached {
+    /// `2026-11`
+    pub month: String,
+    /// Name of the zone in which the month begins and ends.
+    pub zone: String,
+}
+
+impl CapReached {
+    pub fn new(month: Month, zone: String) -> Self {
+        Self { month: month.to_string(), zone }
     }
 }
 
@@ -103,8 +124,8 @@ pub struct ShardContent {
     /// By number.
     pub numbers: BTreeMap<FourHundred, Arc<PlannedNumber>>,
     pub overrides: Vec<OverrideEntry>,
-    /// Number → usage month in which it reached its cap.
-    pub caps_reached: BTreeMap<FourHundred, String>,
+    /// Numbers that reached their cap.
+    pub caps_reached: BTreeMap<FourHundred, CapReached>,
 }
 
 /// A leaf as it will be written.
@@ -181,6 +202,8 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
             calendars.insert(digest.clone(), (**calendar).clone());
         }
     }
+    let caps = content.caps_reached.iter().map(|(number, cap)| (number.to_string(), cap));
+    let caps: Vec<(String, &CapReached)> = caps.filter(|(number, _)| holds(number)).collect();
     Numbers {
         format: FORMAT,
         gateway: key.gateway.to_string(),
@@ -191,11 +214,11 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
         schedules,
         numbers: planned.iter().map(|planned| planned.entry.clone()).collect(),
         overrides: content.overrides.iter().filter(|entry| holds(&entry.number)).cloned().collect(),
-        caps_reached: content
-            .caps_reached
-            .iter()
-            .map(|(number, month)| (number.to_string(), month.clone()))
-            .filter(|(number, _)| holds(number))
+        caps_reached: caps.iter().map(|(number, cap)| (number.clone(), cap.month.clone())).collect(),
+        cap_zones: caps
+            .into_iter()
+            .filter(|(_, cap)| cap.zone != DEFAULT_ZONE)
+            .map(|(number, cap)| (number, cap.zone.clone()))
             .collect(),
     }
 }
@@ -230,7 +253,8 @@ pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>>
             });
             let digest = Digest::of(entry.get().as_bytes());
             let binding = bindings.remove(&parsed.number);
-            found.insert(number, Arc::new(PlannedNumber { number, entry, digest, schedule, calendar, binding }));
+            let planned = PlannedNumber { number, entry, digest, schedule, calendar, binding, price_book: None };
+            found.insert(number, Arc::new(planned));
         }
     }
     found

@@ -91,7 +91,7 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
             .0
             .iter()
             .filter(|(n, _)| numbers.contains_key(n))
-            .map(|(n, m)| (*n, m.clone()))
+            .map(|(n, cap)| (*n, cap.clone()))
             .collect(),
         numbers,
     };
