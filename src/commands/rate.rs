@@ -151,9 +151,14 @@ fn sentence(line: &RatedLine) -> String {
         _ => "record".to_owned(),
     };
     let reason = line.reason.as_deref().unwrap_or_default();
+    let elsewhere = line.caller.as_ref().map_or_else(String::new, |caller| {
+        format!("; the caller pays {} yuan for {} s elsewhere, in no total", caller.amount, caller.quantity.seconds)
+    });
     match (line.outcome, &line.charge) {
-        (LineOutcome::Rated, Some(charge)) => format!("{who}: {} yuan for {} s", charge.amount, charge.seconds()),
-        (LineOutcome::Rated, None) => format!("{who}: no charge"),
+        (LineOutcome::Rated, Some(charge)) => {
+            format!("{who}: {} yuan for {} s{elsewhere}", charge.amount, charge.seconds())
+        }
+        (LineOutcome::Rated, None) => format!("{who}: no charge{elsewhere}"),
         (LineOutcome::Unrated, _) => format!("{who}: unrated: {reason}"),
         (LineOutcome::Duplicate, _) => format!("{who}: duplicate, counted once"),
         (LineOutcome::Conflict, _) => format!("{who}: conflicts with an earlier record, charges nothing"),
@@ -183,7 +188,8 @@ mod tests {
     fn an_amount_is_explained_down_to_its_price_book() {
         let chosen = examples().numbers().keys().last().unwrap().to_string();
         let mut lines = vec![RECORD.replace("4001000868", &chosen).replace("a84b", "other")];
-        lines.extend([RECORD.to_owned(), RECORD.to_owned(), "{}".to_owned()]);
+        let callers_leg = RECORD.replace("\"leg\":1", "\"leg\":0").replace("\"destination\":\"075566660002\",", "");
+        lines.extend([RECORD.to_owned(), callers_leg, RECORD.to_owned(), "{}".to_owned()]);
         let report = rating::rate(&examples(), (1..).zip(lines.iter().map(String::as_bytes)));
         golden(&root().join("src/commands/golden/rate.txt"), &text(&report, true));
     }

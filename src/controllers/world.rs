@@ -17,10 +17,11 @@ use super::hub::Hub;
 use super::key::Key;
 use super::patience::Patience;
 use super::plan::book::PlanBook;
-use super::plan::shard::ShardKey;
+use super::plan::shard::{CapReached, ShardKey};
 use super::publish::Published;
 use super::sink::Sink;
 use super::unreadable::Unreadable;
+use super::usage::pace::Pace;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
@@ -109,7 +110,7 @@ pub struct GatewayWord {
 
 /// Numbers that have answered as many calls as they may in a month, with that month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CapsReached(pub BTreeMap<FourHundred, String>);
+pub struct CapsReached(pub BTreeMap<FourHundred, CapReached>);
 
 /// See the module's text.
 #[derive(Debug)]
@@ -126,6 +127,8 @@ pub struct World {
     pub usage_of: DirtySet<Key>,
     /// Tenants whose account may have to be written.
     pub usage_of_tenant: DirtySet<String>,
+    /// When figures and clocks are written.
+    pub pace: Pace,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
@@ -156,6 +159,7 @@ impl World {
         seed: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
+            pace: Pace::new(settings.usage_writes_per_second),
             facts: Facts::new(stores, settings, clock),
             hub,
             sink,

@@ -194,7 +194,8 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
     let end = month.next().first_instant(terms.book.zone());
     let fees = monthly_charges(holder, &[terms.span()], month, end);
     let (mut voice, mut functions) = (used.voice, MicroYuan::ZERO);
-    for fee in &fees.charges {
+    let (fees, unpriced) = (fees.fees.into_iter().map(|fee| fee.charge).collect::<Vec<_>>(), fees.unpriced);
+    for fee in &fees {
         match fee.total() {
             Total::Voice => voice = plus(voice, fee.amount),
             _ => functions = plus(functions, fee.amount),
@@ -209,8 +210,8 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
         voice,
         functions,
         total: plus(voice, functions),
-        fees: fees.charges,
-        unpriced: fees.unpriced.iter().map(ToString::to_string).collect(),
+        fees,
+        unpriced: unpriced.iter().map(ToString::to_string).collect(),
     }
 }
 

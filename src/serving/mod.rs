@@ -78,7 +78,7 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     tasks.spawn(house.clone().run(stop.clone()));
 
     let feeds = Feeds::new(&serving.data);
-    let told = house.clone();
+    let (told, complete) = (house.clone(), house.clone());
     let sink = DirectorySink::new(feeds.clone(), clock, move |news| {
         tokio::task::block_in_place(|| told.take(&news));
     });
@@ -114,6 +114,7 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     if run::synced(&world, &stop).await {
         tracing::info!(numbers = world.stores.numbers.len(), "ready: the folder is read");
         remembered::look_again(&world, &kept_parts);
+        complete.is_complete();
         run::lead(world, ledger, stop.clone()).await;
     }
     stop.cancelled().await;

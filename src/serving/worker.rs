@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::controllers::key::Key;
 use crate::embedding::{self, Embedding, Opening, Roles, StartError};
+use crate::ledger::ListScope;
 use crate::runtime::http::Readiness;
 use crate::runtime::kubernetes;
 use crate::runtime::sentence::with_causes;
@@ -90,10 +91,16 @@ async fn follow_plan(worker: &Worker, house: Arc<House>, readiness: Readiness, s
         if !concerns(&news, &gateway) {
             return;
         }
-        tokio::task::block_in_place(|| house.take(&news));
-        if matches!(news, News::Listed { .. }) {
+        if let News::Listed { namespace, parts } = &news {
+            let own: Vec<_> = parts.iter().filter(|part| is_own(part.gateway.as_deref(), &gateway)).cloned().collect();
+            tokio::task::block_in_place(|| {
+                house.first_list_is_whole(namespace);
+                house.listed(ListScope::Gateway(gateway.to_string()), &own);
+            });
             readiness.fulfil("plan");
             tracing::info!("plan: every part is known");
+        } else {
+            tokio::task::block_in_place(|| house.take(&news));
         }
     }));
 }
@@ -105,7 +112,11 @@ fn concerns(news: &News, gateway: &Key) -> bool {
         News::Gone { gateway, .. } => gateway,
         News::Listed { .. } => return true,
     };
-    named.as_ref().is_none_or(|name| *name == gateway.name)
+    is_own(named.as_deref(), gateway)
+}
+
+fn is_own(named: Option<&str>, gateway: &Key) -> bool {
+    named.is_none_or(|name| name == gateway.name)
 }
 
 /// Writes where the listeners are to `listeners` under `data`, one `NAME ADDRESS` a line: ports may be the system's choice.

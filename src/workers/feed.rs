@@ -44,10 +44,19 @@ pub enum News {
         gateway: Option<String>,
         name: String,
     },
-    /// Everything there is has been told once.
+    /// Everything there is has been told once: `parts`, of `namespace` or, where it is empty, of all.
     Listed {
         namespace: String,
+        parts: Vec<ListedPart>,
     },
+}
+
+/// A part that stands at its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    pub namespace: String,
+    pub gateway: Option<String>,
+    pub name: String,
 }
 
 /// Follows the parts of `namespace`, telling `tell`, until `stop`. Those of `known` (the copy on disk) that are not in
@@ -103,7 +112,13 @@ impl View {
                     self.gone(name, tell);
                 }
                 self.listed.clear();
-                tell(News::Listed { namespace: self.namespace.clone() });
+                let part = |(name, gateway): (&String, &Option<String>)| ListedPart {
+                    namespace: self.namespace.clone(),
+                    gateway: gateway.clone(),
+                    name: name.clone(),
+                };
+                let parts = self.known.iter().map(part).collect();
+                tell(News::Listed { namespace: self.namespace.clone(), parts });
             }
             Event::Delete(object) => self.gone(object.name_any(), tell),
         }

@@ -136,14 +136,13 @@ pub fn intent(
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
             let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
-            let binding = refs
-                .price_book
-                .as_ref()
-                .and_then(|book| book.as_ref().ok())
-                .map(|book| build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string()));
+            let bound = refs.price_book.as_ref().and_then(|book| book.as_ref().ok()).map(|book| {
+                let binding = build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string());
+                (binding, book.clone())
+            });
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
             let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));
-            match PlannedNumber::new(value, &entry, schedule, calendar, binding) {
+            match PlannedNumber::new(value, &entry, schedule, calendar, bound) {
                 Ok(planned) => Intent::Serve(Arc::new(planned)),
                 Err(_) => keep(claim),
             }

@@ -7,6 +7,7 @@ use crate::api::function::Function;
 use crate::api::reasons as reason;
 use crate::controllers::findings::{Finding, refuse};
 use crate::controllers::gateway::admission::Admission;
+use crate::controllers::tariff::{self, Catalogue};
 use crate::controllers::tenant::{Membership, Verification};
 
 /// A check: nothing, or what is wrong.
@@ -144,27 +145,27 @@ fn tariff_is_allowed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Find
     )
 }
 
-fn catalogue(refs: &Refs) -> Option<&crate::api::tariff::TariffVersion> {
-    refs.tariff.as_ref().and_then(|tariff| tariff.spec.versions.iter().max_by_key(|v| v.effective_from.clone()))
+fn catalogue(refs: &Refs) -> Option<Catalogue<'_>> {
+    refs.tariff.as_ref().map(|tariff| tariff::catalogue(&tariff.spec, refs.now))
 }
 
 fn functions_are_in_the_catalogue(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let Some(version) = catalogue(refs).and_then(|catalogue| catalogue.functions) else { return Ok(()) };
     let offered: Vec<Function> = version.functions.iter().map(|function| function.name).collect();
     match number.spec.functions.iter().find(|function| !offered.contains(function)) {
         None => Ok(()),
         Some(function) => refuse(
             reason::FUNCTION_NOT_OFFERED,
             format!(
-                "functions lists {function:?}, which tariff {} does not offer: remove it (what a catalogue does not list is free)",
-                number.spec.tariff_ref.name
+                "functions lists {function:?}, which tariff {} does not offer in its version of {}: remove it (what a catalogue does not list is free)",
+                number.spec.tariff_ref.name, version.effective_from
             ),
         ),
     }
 }
 
 fn functions_used_are_subscribed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let Some(version) = catalogue(refs).and_then(|catalogue| catalogue.functions) else { return Ok(()) };
     let missing = Function::used_by(&number.spec).find(|(function, _)| {
         version.functions.iter().any(|offered| offered.name == *function) && !number.spec.functions.contains(function)
     });
@@ -178,7 +179,8 @@ fn functions_used_are_subscribed(number: &FourHundredNumber, refs: &Refs) -> Res
 }
 
 fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let (Some(package), Some(version)) = (&number.spec.package, catalogue(refs)) else { return Ok(()) };
+    let version = catalogue(refs).and_then(|catalogue| catalogue.packages);
+    let (Some(package), Some(version)) = (&number.spec.package, version) else { return Ok(()) };
     if version.packages.iter().any(|offered| offered.name == *package) {
         return Ok(());
     }
@@ -186,8 +188,9 @@ fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(
     refuse(
         reason::PACKAGE_NOT_FOUND,
         format!(
-            "tariff {} has no package {package}: set package to one of {}, or remove it",
+            "tariff {} has no package {package} in its version of {}: set package to one of {}, or remove it",
             number.spec.tariff_ref.name,
+            version.effective_from,
             if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
         ),
     )

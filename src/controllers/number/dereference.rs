@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
 use crate::controllers::facts::Facts;
 use crate::controllers::findings::Finding;
@@ -34,6 +36,8 @@ pub struct Refs {
     pub own_claim: Option<Arc<NumberClaim>>,
     /// Numbers that the tenant holds and lets cool.
     pub tenant_claims: ClaimCount,
+    /// When they were read: prices begin and end by the day.
+    pub now: Timestamp,
 }
 
 /// Reads them.
@@ -82,5 +86,6 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
         calendar,
         pool,
         tenant_claims,
+        now: facts.clock.now(),
     }
 }

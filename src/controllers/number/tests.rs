@@ -88,6 +88,7 @@ fn refs() -> Refs {
         pool: Some(Arc::new(read(POOL))),
         own_claim: None,
         tenant_claims: ClaimCount::default(),
+        now: now(),
     }
 }
 

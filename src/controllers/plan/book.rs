@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::acks::Acknowledgements;
 use super::leaf_life::LeafLife;
-use super::shard::{Earlier, Leaf, PlannedNumber, ShardKey};
+use super::shard::{CapReached, Earlier, Leaf, PlannedNumber, ShardKey};
 use crate::controllers::key::Key;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
@@ -41,7 +41,7 @@ struct Shard {
     /// Overrides last written.
     overrides: Vec<OverrideEntry>,
     /// Caps that the parts written before this process say are reached, with the month.
-    earlier_caps: BTreeMap<FourHundred, String>,
+    earlier_caps: BTreeMap<FourHundred, CapReached>,
     loaded: bool,
     /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
     complete: bool,
@@ -186,7 +186,7 @@ impl PlanBook {
     }
 
     /// Caps that were reached by the parts written before this process.
-    pub fn earlier_caps(&self, shard: &ShardKey) -> BTreeMap<FourHundred, String> {
+    pub fn earlier_caps(&self, shard: &ShardKey) -> BTreeMap<FourHundred, CapReached> {
         self.shards.get(shard).map(|known| known.earlier_caps.clone()).unwrap_or_default()
     }
 

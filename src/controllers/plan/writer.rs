@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::shard::{self, Leaf, ShardContent, ShardKey, labels};
+use super::shard::{self, CapReached, Leaf, ShardContent, ShardKey, labels};
 use crate::controllers::error::{Error, ErrorClass};
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
@@ -155,9 +155,9 @@ async fn read_earlier(world: &World, shard: &ShardKey, members: &[Key]) -> Resul
 
 fn content(world: &World, shard: &ShardKey) -> ShardContent {
     let numbers = world.plan().content(shard);
-    let mut caps_reached: BTreeMap<FourHundred, String> =
+    let mut caps_reached: BTreeMap<FourHundred, CapReached> =
         if world.knows_usage() { BTreeMap::new() } else { world.plan().earlier_caps(shard) };
-    caps_reached.extend(world.caps().0.iter().map(|(number, month)| (*number, month.clone())));
+    caps_reached.extend(world.caps().0.iter().map(|(number, cap)| (*number, cap.clone())));
     caps_reached.retain(|number, _| numbers.contains_key(number));
     ShardContent {
         tenant: tenant::header(world, &shard.namespace),

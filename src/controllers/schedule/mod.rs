@@ -12,6 +12,7 @@ use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::patience::AwaitedStep;
+use super::publish::differs;
 use super::sink::Manager;
 use super::world::{Find as _, World};
 use crate::api::conditions as types;
@@ -169,6 +170,11 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     status.current = Some(compiled.period_at(now).to_owned());
     status.next =
         next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
+    if differs(&*schedule, Manager::Clock, &status)
+        && let Err(wait) = world.pace.spare()
+    {
+        return Ok(Action::requeue(wait));
+    }
     world.published.publish(&world, &*schedule, Manager::Clock, &status).await?;
     if action != Action::await_change() {
         return Ok(action);

@@ -87,6 +87,10 @@ pub struct Numbers {
     /// Numbers that reached `limits.callsPerMonth`, with the usage month (`2026-11`) it holds for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub caps_reached: BTreeMap<String, String>,
+    /// IANA name of the zone in which that month begins and ends, for the numbers whose tariff has another than
+    /// Asia/Shanghai.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cap_zones: BTreeMap<String, String>,
 }
 
 /// What a leaf says of its tenant.

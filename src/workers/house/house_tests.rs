@@ -11,7 +11,7 @@ use crate::domain::routing::worlds;
 
 const HOTLINE: &str = "4001000868";
 
-fn house(data: &std::path::Path) -> Arc<House> {
+pub(super) fn house(data: &std::path::Path) -> Arc<House> {
     let options = Options {
         bind: IpAddr::from([127, 0, 0, 1]),
         data: data.to_owned(),

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::billing::ToBiller;
 use self::first_list::FirstLists;
 use super::biller::{Biller, Counters as BillerCounters, IntakeSettings};
 use super::feed::{Arrival, Known, News};
@@ -25,11 +26,8 @@ use super::router::guard::{Asked, Guard};
 use super::router::udp::{Answering, SipListeners, SipOptions};
 use crate::domain::routing::document::Protocol;
 use crate::domain::routing::place;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, ListScope};
 use crate::runtime::clock::Clock;
-
-/// Parts of billing that may wait for the ledger.
-const WAITING_PARTS: usize = 64;
 
 /// How a house is opened.
 #[derive(Debug)]
@@ -92,6 +90,7 @@ pub struct House {
     gates: Mutex<BTreeMap<(String, String), Gate>>,
     secrets: Mutex<BTreeMap<String, Secrets>>,
     first_lists: Mutex<FirstLists>,
+    billing: ToBiller,
     listeners: watch::Sender<Vec<ListenerWord>>,
 }
 
@@ -108,6 +107,7 @@ impl House {
             gates: Mutex::default(),
             secrets: Mutex::default(),
             first_lists: Mutex::default(),
+            billing: ToBiller::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
     }
@@ -154,11 +154,18 @@ impl House {
                 let removal = self.store.remove(&name);
                 tracing::debug!(part = name, ?removal, "plan: a part is gone at its source");
             }
-            News::Listed { namespace } => {
-                let held_back = lock(&self.first_lists).complete(namespace);
-                self.offer(&held_back);
+            News::Listed { namespace, parts } => {
+                self.first_list_is_whole(namespace);
+                self.listed(ListScope::Namespace(namespace.clone()), parts);
             }
         }
+        self.billing.changed();
+    }
+
+    /// What was held back until the first list of `namespace` was whole takes effect.
+    pub fn first_list_is_whole(&self, namespace: &str) {
+        let held_back = lock(&self.first_lists).complete(namespace);
+        self.offer(&held_back);
     }
 
     /// Offers parts that stand where they may; they take effect together.
@@ -214,14 +221,14 @@ impl House {
             tasks.spawn(listeners.run(stopped));
         }
         if let Some(ledger) = self.ledger.clone() {
-            let (sender, receiver) = mpsc::channel(WAITING_PARTS);
-            tasks.spawn(billing::forward(self.store.clone(), sender, stop.clone()));
+            let (sender, receiver) = mpsc::channel(billing::WAITING_PARTS);
+            let house = self.clone();
             let biller = Biller::new(ledger, self.options.clock, self.biller_counters.clone());
             let stop = stop.clone();
             tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = biller.run(receiver) => {}
+                    ((), ()) = async { tokio::join!(billing::hand_over(&house, sender), biller.run(receiver)) } => {}
                 }
             });
         }

@@ -1,6 +1,6 @@
 //! The store: one writer at a time, any number of readers that never wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -195,6 +195,21 @@ impl PlanStore {
         Removal::Removed
     }
 
+    /// Bindings that a whole list of their source does not have: they were withdrawn while nobody here listened. Routes
+    /// go on until they are withdrawn themselves; bindings that stayed would be charged for.
+    pub fn withdraw_bindings(&self, part: &str) {
+        let _bringing = lock(&self.bringing);
+        let mut writing = lock(&self.writing);
+        let bound = |entry: &Entry| matches!(entry.held, Held::Billing(BillingPart::Bindings(_)));
+        if !writing.parts.get(part).is_some_and(bound) {
+            return;
+        }
+        writing.forget(part);
+        self.changes.send_replace(writing.cursor);
+        drop(writing);
+        self.copy(part, |disk| disk.remove(part));
+    }
+
     /// What is served, for one who knows it up to `cursor` of `epoch`.
     pub fn served(&self, family: Family, epoch: &str, cursor: u64) -> Served {
         let mut writing = lock(&self.writing);
@@ -240,6 +255,11 @@ impl PlanStore {
     pub fn parts(&self) -> Vec<(String, Option<String>)> {
         let writing = lock(&self.writing);
         writing.parts.iter().map(|(part, entry)| (part.clone(), entry.held.gateway().map(str::to_owned))).collect()
+    }
+
+    /// Names of every part held.
+    pub fn held(&self) -> BTreeSet<String> {
+        lock(&self.writing).parts.keys().cloned().collect()
     }
 
     fn count(&self, verdict: &Verdict) {
