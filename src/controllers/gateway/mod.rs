@@ -96,7 +96,26 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         ],
         conditions: set.finish(),
     };
+    let hears = world.plan().acks.hears(&key);
+    let status = if hears { status } else { beside_others(status, old.as_ref()) };
     counted::publish(&world, &*gateway, old.map(|status| status.conditions), status.conditions.clone(), &status).await
+}
+
+/// The status of a gateway of whose routers this process hears nothing: what another process tells of its workers is left
+/// as it stands, while it speaks of this generation and of the same verdict.
+fn beside_others(own: CallGatewayStatus, shown: Option<&CallGatewayStatus>) -> CallGatewayStatus {
+    let find = |status: &CallGatewayStatus, type_: &str| status.conditions.iter().find(|c| c.type_ == type_).cloned();
+    let verdict = |status: &CallGatewayStatus| find(status, types::ACCEPTED).map(|accepted| accepted.status);
+    match shown {
+        Some(shown)
+            if shown.observed_generation == own.observed_generation
+                && verdict(shown) == verdict(&own)
+                && find(shown, types::PROGRAMMED).is_some() =>
+        {
+            CallGatewayStatus { attached_numbers: own.attached_numbers, ..shown.clone() }
+        }
+        _ => own,
+    }
 }
 
 /// What the workers' acknowledgements come to.
@@ -240,5 +259,34 @@ fn trunk_is_elsewhere(gateway: &CallGateway) -> Result<(), Finding> {
             ),
         ),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod beside_others_tests {
+    use super::*;
+
+    fn status(generation: i64, programmed: &str, attached: i64, routers: i32) -> CallGatewayStatus {
+        let condition = |type_: &str, status: &str| {
+            let value = serde_json::json!({
+                "type": type_, "status": status, "reason": "R", "message": "", "lastTransitionTime": "2026-11-01T00:00:00Z",
+            });
+            serde_json::from_value(value).unwrap()
+        };
+        CallGatewayStatus {
+            observed_generation: generation,
+            attached_numbers: Some(attached),
+            workers: vec![WorkerStatus { name: "router".to_owned(), ready: routers, desired: 1 }],
+            conditions: vec![condition(types::ACCEPTED, "True"), condition(types::PROGRAMMED, programmed)],
+            ..CallGatewayStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_process_without_workers_tells_only_what_it_knows_itself() {
+        let (own, theirs) = (status(2, "False", 7, 0), status(2, "True", 5, 1));
+        assert_eq!(beside_others(own.clone(), None), own, "nobody has told anything yet");
+        assert_eq!(beside_others(own.clone(), Some(&theirs)), status(2, "True", 7, 1));
+        assert_eq!(beside_others(own.clone(), Some(&status(1, "True", 5, 1))), own, "of an older generation");
     }
 }

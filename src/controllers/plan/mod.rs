@@ -6,4 +6,5 @@
 pub mod acks;
 pub mod book;
 pub mod shard;
+pub mod standing;
 pub mod writer;

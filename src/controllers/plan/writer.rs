@@ -11,11 +11,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::shard::{self, Leaf, ShardContent, ShardKey, labels};
+use super::standing;
 use crate::controllers::error::Error;
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
 use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
+use crate::domain::routing::load::load;
 use crate::runtime::sentence::with_causes;
 
 /// How long an emptied leaf is kept for routers that do not answer.
@@ -28,7 +30,7 @@ const AT_ONCE: usize = 16;
 /// Writes dirty shards until `stop`, beginning with those of which parts stand: what was deleted while nobody led has no
 /// object left that would ask for it.
 pub async fn run(world: Arc<World>, stop: CancellationToken) {
-    world.mark_shards(standing(&world));
+    world.mark_shards(standing::shards(&world));
     let dirty = world.dirty_shards.clone();
     dirty
         .run(AT_ONCE, stop.clone(), move |shard| {
@@ -51,16 +53,6 @@ pub async fn run(world: Arc<World>, stop: CancellationToken) {
         .await;
 }
 
-/// Shards of which the API server has parts.
-fn standing(world: &World) -> BTreeSet<ShardKey> {
-    let parts = world.parts();
-    let shard = |((namespace, _), seen): (&(String, String), &PartSeen)| {
-        let gateway = Key::new(namespace, seen.labels.get(labels::GATEWAY)?);
-        Some(ShardKey { gateway, namespace: seen.labels.get(labels::TENANT_NAMESPACE)?.clone() })
-    };
-    parts.iter().filter_map(shard).collect()
-}
-
 async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     if shard.namespace.is_empty() {
         return gateway::head::write(world, &shard.gateway).await;
@@ -78,9 +70,10 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
         }
         return Ok(());
     }
-    if world.plan().needs_previous(shard) {
-        let texts = world.sink.read_parts(&shard.gateway.namespace, &shard.labels()).await?;
-        world.plan().load_previous(shard, shard::entries_of(&texts));
+    // Whether a number was ever served may stand nowhere else.
+    let unserved = world.references().has_unserved(&shard.namespace) && !world.plan().is_loaded(shard);
+    if unserved || world.plan().needs_previous(shard) {
+        standing::read_shard(world, shard).await?;
     }
     let numbers = world.plan().content(shard);
     let content = ShardContent {
@@ -97,19 +90,49 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     };
     let Ok((routing, billing)) = shard::render(shard, &content) else { return Ok(()) };
     tariff::ensure_price_books(world, &shard.gateway.namespace, content.numbers.values()).await?;
-    let mut standing = BTreeSet::new();
-    let mut sent = false;
-    for leaf in billing.iter().chain(&routing) {
-        let name = leaf_name(leaf);
-        sent |= put(world, shard, &name, leaf).await? == Put::Sent;
-        standing.insert(name);
-    }
-    for name in old_leaves(world, shard).into_iter().filter(|name| !standing.contains(name)) {
-        retire(world, shard, &name, &content).await?;
-    }
+    let Some(sent) = put_leaves(world, shard, &content, billing.iter().chain(&routing)).await? else { return Ok(()) };
     world.plan().note_overrides(shard, content.overrides);
     wake_waiting(world, shard, sent);
     Ok(())
+}
+
+/// Writes the leaves of a shard and retires the old ones; whether any was sent. `None` where one is not fit to be read:
+/// its numbers go on in the leaves that stand, and none of these is retired.
+async fn put_leaves(
+    world: &Arc<World>,
+    shard: &ShardKey,
+    content: &ShardContent,
+    leaves: impl Iterator<Item = &Leaf>,
+) -> Result<Option<bool>, Error> {
+    let mut wanted = BTreeSet::new();
+    let (mut sent, mut refused) = (false, false);
+    for leaf in leaves {
+        let name = leaf_name(leaf);
+        if is_loadable(world, shard, &name, leaf) {
+            sent |= put(world, shard, &name, leaf).await? == Put::Sent;
+        } else {
+            refused = true;
+        }
+        wanted.insert(name);
+    }
+    if refused {
+        return Ok(None);
+    }
+    for name in old_leaves(world, shard).into_iter().filter(|name| !wanted.contains(name)) {
+        retire(world, shard, &name, content).await?;
+    }
+    Ok(Some(sent))
+}
+
+/// Whether routers would take a leaf, by their own reading; one that they would refuse is not written.
+fn is_loadable(world: &World, shard: &ShardKey, name: &str, leaf: &Leaf) -> bool {
+    if world.plan().written(shard, name) == Some(leaf.part.digest) {
+        return true;
+    }
+    let Err(error) = load(&leaf.part.text) else { return true };
+    tracing::error!(%shard, leaf = name, error = with_causes(&error), "plan part not written: routers would refuse it");
+    world.metrics.wrote("plan", "refused");
+    false
 }
 
 fn leaf_name(leaf: &Leaf) -> String {

@@ -152,7 +152,7 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     if let Err(finding) = &accepted {
         set.set_progress(&Progress::Stalled(finding.clone()));
     }
-    let mut status = RoutingScheduleStatus {
+    let status = RoutingScheduleStatus {
         observed_generation: schedule.generation(),
         current: None,
         next: None,
@@ -161,19 +161,30 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     };
     let shown = old.map(|status| status.conditions);
     let action = counted::publish(&world, &*schedule, shown, status.conditions.clone(), &status).await?;
-    let Ok(compiled) = compiled else { return Ok(action) };
-    if resolved.is_err() || used_by == 0 {
-        return Ok(action);
-    }
-    let next = compiled.next_change(now).map(|(at, period)| (at, period.to_owned()));
-    status.current = Some(compiled.period_at(now).to_owned());
-    status.next =
-        next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
+    let shows = compiled.ok().filter(|_| resolved.is_ok() && used_by > 0);
+    let (status, next) = clock_face(&schedule, shows.as_ref(), status, now);
     world.published.publish(&world, &*schedule, Manager::Clock, &status).await?;
     if action != Action::await_change() {
         return Ok(action);
     }
-    Ok(next.map_or(action, |(at, _)| Action::requeue(world.until(at) + offset(&schedule))))
+    Ok(next.map_or(action, |at| Action::requeue(world.until(at) + offset(&schedule))))
+}
+
+/// `status` with the period of `now` and the next change, and when that is. Without a sound timetable that somebody uses
+/// both are empty: what nobody moves on would grow false.
+fn clock_face(
+    schedule: &RoutingSchedule,
+    timetable: Option<&Schedule>,
+    status: RoutingScheduleStatus,
+    now: Timestamp,
+) -> (RoutingScheduleStatus, Option<Timestamp>) {
+    let next = timetable.and_then(|timetable| timetable.next_change(now));
+    let face = RoutingScheduleStatus {
+        current: timetable.map(|timetable| timetable.period_at(now).to_owned()),
+        next: next.map(|(at, period)| NextPeriod { period: period.to_owned(), at: local_text(schedule, at) }),
+        ..status
+    };
+    (face, next.map(|(at, _)| at))
 }
 
 /// Whether every number that uses the schedule is served with it as it stands; `None` where no number uses it. Numbers
