@@ -236,3 +236,28 @@ fn local_text(schedule: &RoutingSchedule, at: Timestamp) -> String {
         Err(_) => at.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timetable_that_nobody_uses_shows_no_period() {
+        let text = "{apiVersion: fourhundred.io/v1alpha1, kind: RoutingSchedule, metadata: {name: hours, namespace: acme}, \
+                    spec: {periods: [{name: work, at: [{days: [Monday], from: '09:00', to: '18:00'}]}], otherwise: closed}}";
+        let schedule: RoutingSchedule = serde_saphyr::from_str(text).unwrap();
+        let now = "2026-11-23T10:00:00+08:00".parse().unwrap();
+        let stale = RoutingScheduleStatus {
+            current: Some("closed".to_owned()),
+            next: Some(NextPeriod { period: "work".to_owned(), at: "2026-11-16T09:00:00+08:00".to_owned() }),
+            ..RoutingScheduleStatus::default()
+        };
+        let (shown, next) = clock_face(&schedule, None, stale.clone(), now);
+        assert_eq!((shown.current, shown.next, next), (None, None, None));
+        let timetable = compile(&schedule, None).unwrap();
+        let (shown, next) = clock_face(&schedule, Some(&timetable), stale, now);
+        assert_eq!(shown.current.as_deref(), Some("work"));
+        assert_eq!(shown.next.map(|next| next.at).as_deref(), Some("2026-11-23T18:00:00+08:00"));
+        assert_eq!(next, Some("2026-11-23T18:00:00+08:00".parse().unwrap()));
+    }
+}
