@@ -87,9 +87,10 @@ impl Bench<'_> {
             self.say(&*object, types::FULLY_ENFORCED, verdict.fully_enforced);
         }
         for object in facts.stores.overrides.state() {
-            let overrides::Judgement { accepted, resolved } = overrides::judge(&object, facts);
+            let overrides::Judgement { accepted, resolved, fully_enforced } = overrides::judge(&object, facts);
             self.say(&*object, types::ACCEPTED, accepted);
             self.say(&*object, types::RESOLVED_REFS, resolved);
+            self.say(&*object, types::FULLY_ENFORCED, fully_enforced);
         }
     }
 

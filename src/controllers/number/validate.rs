@@ -33,7 +33,7 @@ pub struct Validated {
 pub enum Standing {
     /// Serve the present spec.
     Serve(Box<Validated>),
-    /// Leave the last accepted entry in force.
+    /// Leave the last accepted entry in force, at the gateway that has it.
     Keep,
     /// Admission is lost on purpose: the entry goes at once.
     Withdraw,
@@ -88,7 +88,8 @@ pub fn check(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Verdict
 }
 
 fn loses_admission(refs: &Refs) -> bool {
-    let detached = matches!(refs.admission, Admission::NotAllowed | Admission::NotServed) || refs.gateway.is_none();
+    // What a gateway that is only asked for says changes nothing at the one that serves.
+    let detached = matches!(refs.serving_admission, Admission::NotAllowed | Admission::NotServed | Admission::Unknown);
     let disowned = matches!(refs.membership, Membership::Nobody);
     detached || disowned || matches!(refs.verification, Verification::Rejected { .. })
 }

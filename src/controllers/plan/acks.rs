@@ -84,6 +84,11 @@ impl Acknowledgements {
         self.gateways.get(gateway).map_or(0, |routers| routers.values().filter(|word| word.ready).count())
     }
 
+    /// Whether this process has ever heard of a router of `gateway`, be it that it is away.
+    pub fn hears(&self, gateway: &Key) -> bool {
+        self.gateways.contains_key(gateway)
+    }
+
     /// The digest of `part` at every ready router of `gateway` (`None` where a router has no such part); empty when no
     /// router is ready.
     pub fn served(&self, gateway: &Key, part: &str) -> Vec<Option<Digest>> {

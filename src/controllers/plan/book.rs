@@ -71,6 +71,8 @@ pub struct PlanBook {
     /// Part name (within a gateway's namespace) → shard and leaf, for acknowledgements and foreign edits.
     parts: HashMap<(String, String), (ShardKey, String)>,
     ever_planned: HashSet<FourHundred>,
+    /// Shards that are not written before every number of their namespace has a verdict.
+    awaiting: BTreeSet<ShardKey>,
     /// Numbers (objects) that wait for an acknowledgement.
     waiting: HashMap<ShardKey, BTreeSet<Key>>,
     /// What routers say.
@@ -86,6 +88,9 @@ impl PlanBook {
             return Vec::new();
         }
         let mut dirty = vec![shard.clone()];
+        if !self.wanted.contains_key(object) {
+            dirty.extend(self.awaiting_in(&object.namespace));
+        }
         if let Some(old) = moved {
             self.leave(object, &old);
             dirty.push(old);
@@ -95,11 +100,15 @@ impl PlanBook {
         dirty
     }
 
-    /// `object` is no more. Returns the shard to render anew.
-    pub fn forget(&mut self, object: &Key) -> Option<ShardKey> {
-        let wanted = self.wanted.remove(object)?;
+    /// `object` is no more. Returns the shards to render anew: its own, or those that wait for its verdict in vain.
+    pub fn forget(&mut self, object: &Key) -> Vec<ShardKey> {
+        let Some(wanted) = self.wanted.remove(object) else { return self.awaiting_in(&object.namespace) };
         self.leave(object, &wanted.shard);
-        Some(wanted.shard)
+        vec![wanted.shard]
+    }
+
+    fn awaiting_in(&self, namespace: &str) -> Vec<ShardKey> {
+        self.awaiting.iter().filter(|shard| shard.namespace == namespace).cloned().collect()
     }
 
     fn leave(&mut self, object: &Key, shard: &ShardKey) {
@@ -144,9 +153,11 @@ impl PlanBook {
         if complete {
             known.complete = true;
             known.incomplete_since = None;
+            self.awaiting.remove(shard);
             return Ok(());
         }
         if !known.complete {
+            self.awaiting.insert(shard.clone());
             return Err(None);
         }
         let since = *known.incomplete_since.get_or_insert_with(Instant::now);
@@ -171,6 +182,28 @@ impl PlanBook {
     /// Whether the parts of the shard that were written before this process are read.
     pub fn knows_previous(&self, shard: &ShardKey) -> bool {
         self.shards.get(shard).is_some_and(|known| known.loaded)
+    }
+
+    /// Whether the shard was rendered with a verdict on every number since this process leads.
+    pub fn is_complete(&self, shard: &ShardKey) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.complete)
+    }
+
+    /// The shard whose last entries have `number`: the one that `object` is in, else `asked`, else another of its namespace.
+    pub fn shard_holding(&self, object: &Key, asked: &ShardKey, number: FourHundred) -> Option<ShardKey> {
+        let of_namespace = self.shards.keys().filter(|shard| shard.namespace == object.namespace);
+        let mut candidates = self.shard_of(object).into_iter().chain([asked]).chain(of_namespace);
+        candidates.find(|shard| self.holds(shard, number)).cloned()
+    }
+
+    /// The entry that `object` is served with, or is about to be.
+    pub fn standing(&self, object: &Key) -> Option<Arc<PlannedNumber>> {
+        let wanted = self.wanted.get(object)?;
+        match &wanted.intent {
+            Intent::Serve(planned) => Some(planned.clone()),
+            Intent::Keep(number) => self.shards.get(&wanted.shard)?.last.get(number).cloned(),
+            Intent::Withdraw => None,
+        }
     }
 
     /// The entries of parts written before this process, and the caps that they say are reached.

@@ -7,4 +7,5 @@ pub mod acks;
 pub mod book;
 mod leaf_life;
 pub mod shard;
+pub mod standing;
 pub mod writer;

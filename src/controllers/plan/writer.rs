@@ -12,12 +12,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::shard::{self, CapReached, Leaf, ShardContent, ShardKey, labels};
+use super::standing;
 use crate::controllers::error::{Error, ErrorClass};
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
 use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::load::load;
 use crate::runtime::dirty::Next;
 use crate::runtime::sentence::with_causes;
 
@@ -31,7 +33,7 @@ const AT_ONCE: usize = 16;
 /// Writes dirty shards until `stop`, beginning with those of which parts stand: what was deleted while nobody led has no
 /// object left that would ask for it.
 pub async fn run(world: Arc<World>, stop: CancellationToken) {
-    world.mark_shards(standing(&world));
+    world.mark_shards(standing::shards(&world));
     let dirty = world.dirty_shards.clone();
     let attempts: Arc<Attempts> = Arc::default();
     dirty
@@ -80,19 +82,9 @@ fn failed(world: &World, attempts: &Attempts, shard: &ShardKey, error: &Error) -
     Next::After(error.class().back_off(attempt, world.jitter()))
 }
 
-/// Shards of which the API server has parts.
-fn standing(world: &World) -> BTreeSet<ShardKey> {
-    let parts = world.parts();
-    let shard = |((namespace, _), seen): (&(String, String), &PartSeen)| {
-        let gateway = Key::new(namespace, seen.labels.get(labels::GATEWAY)?);
-        Some(ShardKey { gateway, namespace: seen.labels.get(labels::TENANT_NAMESPACE)?.clone() })
-    };
-    parts.iter().filter_map(shard).collect()
-}
-
 /// Marks every shard there is or was: something that held any of them back is gone.
 pub fn mark_all(world: &World) {
-    let mut shards = standing(world);
+    let mut shards = standing::shards(world);
     shards.extend(world.plan().all_shards());
     world.mark_shards(shards);
 }
@@ -120,23 +112,14 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     let content = content(world, shard);
     let Ok((routing, billing)) = shard::render(shard, &content) else { return Ok(()) };
     tariff::ensure_price_books(world, &shard.gateway.namespace, content.numbers.values()).await?;
-    let mut standing = BTreeSet::new();
-    let mut sent = false;
-    for leaf in billing.iter().chain(&routing) {
-        let name = leaf_name(leaf);
-        sent |= put(world, shard, &name, leaf).await? == Put::Sent;
-        standing.insert(name);
-    }
-    for name in old_leaves(world, shard).into_iter().filter(|name| !standing.contains(name)) {
-        retire(world, shard, &name, &content).await?;
-    }
+    let Some(sent) = put_leaves(world, shard, &content, billing.iter().chain(&routing)).await? else { return Ok(()) };
     world.plan().note_overrides(shard, content.overrides);
     wake_waiting(world, shard, sent);
     Ok(())
 }
 
-/// Reads the shard's parts as they stand, where something of them is to be kept: an entry that can no longer be
-/// compiled, or a cap that was reached before usage is known to this process.
+/// Reads the shard's parts as they stand, where something of them is to be kept or known: an entry that can no longer be
+/// compiled, a cap that was reached before usage is known to this process, whether a number was ever served.
 async fn read_earlier(world: &World, shard: &ShardKey, members: &[Key]) -> Result<(), Error> {
     if world.plan().knows_previous(shard) {
         return Ok(());
@@ -145,10 +128,11 @@ async fn read_earlier(world: &World, shard: &ShardKey, members: &[Key]) -> Resul
         let number = world.stores.numbers.find_key(key);
         number.is_some_and(|n| n.spec.limits.as_ref().is_some_and(|limits| limits.calls_per_month.is_some()))
     };
-    let wanted = world.plan().wants_previous(shard) || (!world.knows_usage() && members.iter().any(has_cap));
+    let wanted = world.plan().wants_previous(shard)
+        || world.references().has_unserved(&shard.namespace)
+        || (!world.knows_usage() && members.iter().any(has_cap));
     if wanted {
-        let texts = world.sink.read_parts(&shard.gateway.namespace, &shard.labels()).await?;
-        world.plan().load_previous(shard, shard::earlier(&texts));
+        standing::read_shard(world, shard).await?;
     }
     Ok(())
 }
@@ -165,6 +149,47 @@ fn content(world: &World, shard: &ShardKey) -> ShardContent {
         caps_reached,
         numbers,
     }
+}
+
+/// Writes the leaves of a shard and retires the old ones; whether any was sent. `None` where one is not fit to be read:
+/// its numbers go on in the leaves that stand, and none of these is retired.
+async fn put_leaves(
+    world: &Arc<World>,
+    shard: &ShardKey,
+    content: &ShardContent,
+    leaves: impl Iterator<Item = &Leaf>,
+) -> Result<Option<bool>, Error> {
+    let mut wanted = BTreeSet::new();
+    let (mut sent, mut refused) = (false, false);
+    for leaf in leaves {
+        let name = leaf_name(leaf);
+        if is_loadable(world, shard, &name, leaf) {
+            sent |= put(world, shard, &name, leaf).await? == Put::Sent;
+        } else {
+            refused = true;
+        }
+        wanted.insert(name);
+    }
+    if refused {
+        return Ok(None);
+    }
+    for name in old_leaves(world, shard).into_iter().filter(|name| !wanted.contains(name)) {
+        retire(world, shard, &name, content).await?;
+    }
+    Ok(Some(sent))
+}
+
+/// Whether routers would take a leaf, by their own reading; one that they would refuse is not written.
+fn is_loadable(world: &World, shard: &ShardKey, name: &str, leaf: &Leaf) -> bool {
+    if world.plan().written(shard, name) == Some(leaf.part.digest) {
+        return true;
+    }
+    let Err(error) = load(&leaf.part.text) else { return true };
+    tracing::error!(%shard, leaf = name, error = with_causes(&error), "plan part not written: routers would refuse it");
+    world.metrics.wrote("plan", "refused");
+    false
+}
+
 }
 
 fn leaf_name(leaf: &Leaf) -> String {
