@@ -1,4 +1,4 @@
-//! The wait for the CustomResourceDefinitions: there, established, and not older than this build.
+//! The wait for the `CustomResourceDefinition`s: there, established, and not older than this build.
 
 use std::time::Duration;
 
@@ -33,16 +33,13 @@ pub async fn wait(client: &Client, stop: &CancellationToken, mut tell: impl FnMu
     let mut told = None;
     loop {
         let sentence = match look(&api, &wanted).await {
-            Ok(standing) => match obstacle(&standing) {
-                Some(sentence) => sentence,
-                None => {
-                    if !standing.newer.is_empty() {
-                        let names = standing.newer.join(", ");
-                        tracing::warn!("definitions of another version, with all that this one needs: {names}");
-                    }
+            Ok(standing) => {
+                let Some(sentence) = obstacle(&standing) else {
+                    tell_newer(&standing.newer);
                     return true;
-                }
-            },
+                };
+                sentence
+            }
             Err(error) => format!("the API server does not answer: {}", with_causes(&error)),
         };
         if told.as_ref() != Some(&sentence) {
@@ -54,6 +51,13 @@ pub async fn wait(client: &Client, stop: &CancellationToken, mut tell: impl FnMu
             () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+fn tell_newer(names: &[String]) {
+    if !names.is_empty() {
+        let names = names.join(", ");
+        tracing::warn!("definitions of another version, with all that this one needs: {names}");
     }
 }
 

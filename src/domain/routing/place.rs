@@ -57,7 +57,7 @@ pub fn check(text: &str, namespace: &str, name: &str, label: Option<&str>) -> Re
     let marks: Marks<'_> = serde_json::from_str(text).map_err(|_| Misplaced::Unreadable)?;
     if marks.part == "prices" {
         let book = marks.book.ok_or(Misplaced::Unreadable)?;
-        return is_named(name, prices_name(&Digest::of(book.get().as_bytes())));
+        return is_named(name, &prices_name(&Digest::of(book.get().as_bytes())));
     }
     let (Some(gateway), leaf) = (marks.gateway, marks.leaf.unwrap_or_default()) else {
         return Err(Misplaced::Unreadable);
@@ -76,11 +76,11 @@ pub fn check(text: &str, namespace: &str, name: &str, label: Option<&str>) -> Re
         "bindings" => (marks.namespace.unwrap_or_default(), format!("b{leaf}")),
         _ => return Err(Misplaced::Unreadable),
     };
-    is_named(name, part_name(gateway_name, &tenant, &leaf))
+    is_named(name, &part_name(gateway_name, &tenant, &leaf))
 }
 
-fn is_named(name: &str, wanted: String) -> Result<(), Misplaced> {
-    if name == wanted { Ok(()) } else { Err(Misplaced::Name { wanted: short(&wanted) }) }
+fn is_named(name: &str, wanted: &str) -> Result<(), Misplaced> {
+    if name == wanted { Ok(()) } else { Err(Misplaced::Name { wanted: short(wanted) }) }
 }
 
 /// The text is somebody else's: no log line grows with it.
