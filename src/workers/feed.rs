@@ -167,13 +167,13 @@ mod tests {
             told.push(match news {
                 News::Part(arrival) => format!("part {}", arrival.name),
                 News::Gone { gateway, name, .. } => format!("gone {name} of {}", gateway.unwrap_or_default()),
-                News::Listed { namespace } => format!("listed {namespace}"),
+                News::Listed { namespace, parts } => format!("listed {} of {namespace}", parts.len()),
             });
         };
         view.see(Event::Init, &mut tell);
         view.see(Event::InitApply(part("plan-a-n")), &mut tell);
         view.see(Event::InitDone, &mut tell);
         view.see(Event::Delete(part("plan-a-n")), &mut tell);
-        assert_eq!(told, ["part plan-a-n", "gone plan-b-n of west", "listed telephony", "gone plan-a-n of east"]);
+        assert_eq!(told, ["part plan-a-n", "gone plan-b-n of west", "listed 1 of telephony", "gone plan-a-n of east"]);
     }
 }

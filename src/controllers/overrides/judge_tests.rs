@@ -3,7 +3,8 @@
 use super::*;
 use crate::controllers::number::build;
 use crate::offline::tests::{examples, now, root};
-use crate::offline::{Offline, SKIPPED};
+use crate::folder::SKIPPED;
+use crate::offline::Offline;
 
 fn to(target: &str) -> RoutingOverride {
     let text = format!(

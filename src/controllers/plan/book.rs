@@ -130,6 +130,11 @@ impl PlanBook {
         self.members.keys().cloned().collect()
     }
 
+    /// All shards of `gateway`.
+    pub fn shards_of(&self, gateway: &Key) -> Vec<ShardKey> {
+        self.members.keys().filter(|shard| shard.gateway == *gateway).cloned().collect()
+    }
+
     /// All shards whose gateway is in `namespace`.
     pub fn shards_in(&self, namespace: &str) -> Vec<ShardKey> {
         self.members.keys().filter(|shard| shard.gateway.namespace == namespace).cloned().collect()

@@ -78,7 +78,7 @@ fn a_part_in_another_namespace_than_its_gateways_is_refused_and_counted() {
 #[test]
 fn a_house_without_a_plan_opens_nothing_before_its_first_list_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
-    let listed = || News::Listed { namespace: "telephony".to_owned() };
+    let listed = || News::Listed { namespace: "telephony".to_owned(), parts: Vec::new() };
     {
         let house = house(folder.path());
         house.expect_list("telephony");
