@@ -101,7 +101,7 @@ impl Reopening {
             loop {
                 let cursor = *changes.borrow_and_update();
                 let Some(ledger) = waiting.upgrade() else { return };
-                ledger.changes.send_replace(cursor);
+                ledger.changes.send_if_modified(|known| std::mem::replace(known, cursor) != cursor);
                 drop(ledger);
                 if changes.changed().await.is_err() {
                     return;
