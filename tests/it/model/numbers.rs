@@ -154,14 +154,14 @@ impl Number {
 
     pub fn manifests(&self, schedules: &[Schedule], tariffs: &[&str]) -> Vec<Value> {
         let overrides = self.overrides.iter().map(|item| {
-            let spec = json!({"numberRef": {"name": self.name}, "to": self.to(&item.to), "reason": "by dice",
+            let spec = json!({"numberRef": {"name": self.name}, "to": Self::aimed(&item.to), "reason": "by dice",
                               "from": instant_text(item.from * 1_000), "until": instant_text(item.until * 1_000)});
             object("RoutingOverride", Some(&self.namespace), &item.name, spec)
         });
         std::iter::once(self.manifest(self.terms[0], schedules, tariffs)).chain(overrides).collect()
     }
 
-    fn to(&self, target: &Target) -> Value {
+    fn aimed(target: &Target) -> Value {
         match target {
             Target::Destination(place) => json!({"destination": format!("d{place}")}),
             Target::Group(place) => json!({"group": format!("g{place}")}),
@@ -190,7 +190,7 @@ impl Number {
     /// The number as it is by these terms.
     pub fn manifest(&self, terms: Terms, schedules: &[Schedule], tariffs: &[&str]) -> Value {
         let rules = self.rules.iter().enumerate().map(|(place, rule)| {
-            let mut item = json!({"name": format!("r{place}"), "to": self.to(&rule.to)});
+            let mut item = json!({"name": format!("r{place}"), "to": Self::aimed(&rule.to)});
             for (field, list) in [("periods", &rule.periods), ("callers", &rule.callers), ("callerAreas", &rule.areas)]
             {
                 if !list.is_empty() {
