@@ -42,7 +42,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         return Ok(Action::requeue(left));
     }
     let attached = world.references().gateways.count(&key);
-    let status = status::of(&gateway, &accepted, loaded, &word, attached, world.clock.now());
+    let status = status::of(&gateway, &accepted, &loaded, &word, attached, world.clock.now());
     let shown = gateway.status.as_ref().map(|status| status.conditions.clone());
     counted::publish(&world, &*gateway, shown, status.conditions.clone(), &status).await
 }
