@@ -44,7 +44,7 @@ pub async fn reconcile(gateway: Arc<CallGateway>, world: Arc<World>) -> Result<A
         return Ok(Action::requeue(left));
     }
     let attached = world.references().gateways.count(&key);
-    let status = status::of(&gateway, &accepted, loaded, &word, attached, world.clock.now());
+    let status = status::of(&gateway, &accepted, &loaded, &word, attached, world.clock.now());
     let hears = world.plan().acks.hears(&key);
     let status = if hears { status } else { beside_others(status, gateway.status.as_ref()) };
     let shown = gateway.status.as_ref().map(|status| status.conditions.clone());

@@ -15,7 +15,7 @@ use crate::controllers::world::GatewayWord;
 pub(super) fn of(
     gateway: &CallGateway,
     accepted: &Result<(), Finding>,
-    loaded: Loaded,
+    loaded: &Loaded,
     word: &GatewayWord,
     attached: usize,
     now: Timestamp,

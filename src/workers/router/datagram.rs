@@ -70,7 +70,8 @@ impl DatagramSocket {
             let mut parts = [IoSliceMut::new(buffer)];
             let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
             let source = message.address.as_ref().and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
-            let asked_at = message.cmsgs().ok().and_then(|mut messages| messages.find_map(asked_at));
+            let asked_at =
+                message.cmsgs().ok().and_then(|mut messages| messages.find_map(|message| asked_at(&message)));
             Ok(Received { length: message.bytes, source, asked_at })
         })
     }
@@ -104,7 +105,7 @@ fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 /// The interface is left to the system, which knows the way back; a link-local address means nothing without it.
-fn asked_at(message: ControlMessageOwned) -> Option<AskedAt> {
+fn asked_at(message: &ControlMessageOwned) -> Option<AskedAt> {
     match message {
         ControlMessageOwned::Ipv4PacketInfo(info) => Some(AskedAt::V4(in_pktinfo {
             ipi_ifindex: 0,

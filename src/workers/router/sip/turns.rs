@@ -76,6 +76,6 @@ mod tests {
         for request in 0..u64::try_from(ENTRIES_AT_MOST).unwrap() + 500 {
             memory.of_request(request, at(0)).turn(request);
         }
-        assert!(memory.said.len() <= ENTRIES_AT_MOST && memory.next.len() <= GROUPS_AT_MOST);
+        assert!(memory.said.entries() <= ENTRIES_AT_MOST && memory.next.len() <= GROUPS_AT_MOST);
     }
 }
