@@ -1,5 +1,6 @@
 //! `fourhundred explain-number`: how a phone number is read, step by step.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -54,7 +55,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn text(explanation: &Explanation) -> String {
     let mut text = String::new();
-    let mut line = |what: &str, said: &str| text.push_str(&format!("{what:<9} {said}\n"));
+    // Writing to a String cannot fail.
+    let mut line = |what: &str, said: &str| {
+        let _ = writeln!(text, "{what:<9} {said}");
+    };
     for step in &explanation.steps {
         line("step", step);
     }

@@ -1,6 +1,7 @@
 //! The traffic: which numbers are ready, calls to them, and the records a softswitch would send of these calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -91,10 +92,13 @@ fn nothing_ready(numbers: &[FourHundredNumber]) -> DevError {
         return DevError::NoNumbers;
     }
     let (told, more) = numbers.split_at(numbers.len().min(NUMBERS_CALLED));
-    let mut why: String =
-        told.iter().map(|number| format!("\n  {}: {}", Key::of(number), ready_sentence(number))).collect();
+    let mut why = String::new();
+    // Writing to a String cannot fail.
+    for number in told {
+        let _ = write!(why, "\n  {}: {}", Key::of(number), ready_sentence(number));
+    }
     if !more.is_empty() {
-        why.push_str(&format!("\n  and {} more", more.len()));
+        let _ = write!(why, "\n  and {} more", more.len());
     }
     DevError::NothingReady { seconds: READY_WITHIN.as_secs(), why }
 }

@@ -72,7 +72,8 @@ impl Run {
 
     /// Files and processes of the run, and those of the sockets that are still open.
     fn left(&self, listening: &[Listening]) -> Vec<String> {
-        let files = std::fs::read_dir(self.folder.path()).unwrap().flatten().map(|entry| format!("{:?}", entry.path()));
+        let files =
+            std::fs::read_dir(self.folder.path()).unwrap().flatten().map(|entry| entry.path().display().to_string());
         let processes = self.processes().into_iter().map(|process| format!("{process:?}"));
         let sockets = footprint::still_open(listening).into_iter().map(|socket| format!("{socket:?}"));
         files.chain(processes).chain(sockets).collect()
