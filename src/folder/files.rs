@@ -6,9 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use super::{ROUTING_TEST_SUFFIX, SKIPPED};
 use super::fault::{Fault, Place, Position, Problem};
 use super::yaml::MAX_BYTES;
+use super::{ROUTING_TEST_SUFFIX, SKIPPED};
 
 /// Files of one folder.
 const MAX_FILES: usize = 10_000;

@@ -226,8 +226,8 @@ mod tests {
         ledger.keep_price_book(prices("0.60"), now()).await.unwrap();
         ledger.apply_bindings(part("0", vec![binding(NUMBER, "acme", &prices("0.60"))]), now()).await.unwrap();
         // Who followed it before it was open sees its changes: the first binding's set-up fee.
-        tokio::time::timeout(FIRST_PAUSE * 20, changes.changed()).await.unwrap().unwrap();
-        assert_ne!(*changes.borrow(), Cursor::default());
+        let seen = changes.wait_for(|cursor| *cursor != Cursor::default());
+        tokio::time::timeout(FIRST_PAUSE * 20, seen).await.unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::controllers::number::build;
-use crate::offline::tests::{examples, now, root};
 use crate::folder::SKIPPED;
 use crate::offline::Offline;
+use crate::offline::tests::{examples, now, root};
 
 fn to(target: &str) -> RoutingOverride {
     let text = format!(

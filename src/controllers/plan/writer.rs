@@ -190,7 +190,6 @@ fn is_loadable(world: &World, shard: &ShardKey, name: &str, leaf: &Leaf) -> bool
     false
 }
 
-
 fn leaf_name(leaf: &Leaf) -> String {
     leaf.part.labels.get(labels::LEAF).cloned().unwrap_or_default()
 }
