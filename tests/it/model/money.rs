@@ -48,7 +48,7 @@ impl Tariff {
             increments: *dice.pick(&[(60, 60), (6, 6), (1, 1), (30, 6), (60, 1)]),
             rates: [dice.between(0, 999_999), dice.between(0, 999_999), dice.between(0, 999_999)],
             schedule_fee: dice.between(0, 20_000_000),
-            recording_fee: dice.between(0, 90_000_000),
+            recording_fee: dice.clone().between(0, 90_000_000),
             package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
         });
         Self { name, zone, versions: versions.to_vec() }

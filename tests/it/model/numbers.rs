@@ -84,6 +84,12 @@ impl Terms {
     fn roll(dice: &mut Dice) -> Self {
         Self { tariff: usize::try_from(dice.below(2)).unwrap(), package: dice.chance(40), recording: dice.chance(50) }
     }
+
+    /// Two of them, as often alike as a number that nobody edits.
+    fn of_two_months(dice: &mut Dice) -> [Self; 2] {
+        let first = Self::roll(dice);
+        [first, if dice.chance(60) { Self::roll(dice) } else { first }]
+    }
 }
 
 pub const ANNOUNCEMENTS: [&str; 3] = ["all-lines-busy", "holiday-greeting", "unmapped"];
@@ -112,8 +118,6 @@ impl Number {
         let mut rules: Vec<Rule> =
             (0..dice.between(1, 5)).map(|_| rule(dice, schedule.map(|(_, schedule)| schedule), callers, &to)).collect();
         rules.push(Rule { periods: vec![], callers: vec![], areas: vec![], to: to(dice) });
-        let terms = Terms::roll(dice);
-        let terms = [terms, if dice.chance(60) { Terms::roll(dice) } else { terms }];
         let overrides = (0..dice.between(0, 2) * i64::from(dice.chance(50)))
             .map(|place| Override {
                 name: format!("until-{digits}-{}", ["b", "a"][usize::try_from(place).unwrap()]),
@@ -141,7 +145,8 @@ impl Number {
                 1 => Some(Ok(dice.one_of(&ANNOUNCEMENTS))),
                 _ => Some(Err(dice.one_of(&["Busy", "NoAnswer", "Unavailable"]))),
             },
-            terms,
+            // By dice of their own: what numbers cost leaves alone how they route.
+            terms: Terms::of_two_months(&mut Dice::seeded(dice.next() ^ dice.next())),
             groups,
             destinations,
         }
