@@ -1,8 +1,7 @@
 //! A decision allocates nothing, and neither does a redirect into a buffer that has grown once: counted, not believed.
 //! A binary of its own, since the count is taken by the allocator of the whole program.
 
-// A test says what went wrong by failing; helpers outside `#[test]` functions are tests too.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
