@@ -101,7 +101,7 @@ async fn a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_comma
     told(&rig.cluster, &desk, "Ready", "True", "Ready").await;
     called(&rig, 0, 302, Some("01088880001")).await;
 
-    let line = "override desk -n globex --to number=13800138000 --until 2026-11-24T08:00:00+08:00";
+    let line = "override desk -n globex --to number=13800138000 --from 2026-11-01T00:00:00+08:00 --until 2026-11-24T08:00:00+08:00";
     let printed = on_cluster(&rig, line, "Typhoon in Shenzhen").await;
     assert_eq!(printed, "routingoverride.fourhundred.io/desk-until-202611240000 created\n");
     called(&rig, 0, 302, Some("13800138000")).await;
@@ -129,7 +129,7 @@ async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
     rig.apply(&approval).await;
     told(&rig.cluster, &["fhn", "desk", "-n", "globex"], "Ready", "True", "Ready").await;
 
-    let line = "override desk -n globex --to number=075566660002 --until 2026-11-24T08:00:00+08:00 --reason Test";
+    let line = "override desk -n globex --to number=075566660002 --from 2026-11-01T00:00:00+08:00 --until 2026-11-24T08:00:00+08:00 --reason Test";
     let (code, routing_override, told_why) = run(words(line)).await;
     assert_eq!(code, 0, "{told_why}");
     rig.apply(&routing_override).await;
