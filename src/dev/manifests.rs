@@ -78,11 +78,21 @@ pub(super) fn gateway_namespaces(folders: &[Folder]) -> Result<BTreeSet<String>,
     Ok(namespaces)
 }
 
-/// Namespaces of the gateways that the cluster has already.
+/// Namespaces of the gateways that the cluster has already. A kind that was just established may not be listed yet.
 pub(super) async fn standing_gateway_namespaces(client: &Client) -> Result<BTreeSet<String>, DevError> {
-    let list = Api::<CallGateway>::all(client.clone()).list_metadata(&ListParams::default()).await;
-    let list = list.map_err(|source| DevError::Read { what: "the gateways", source: Box::new(source) })?;
-    Ok(list.items.iter().filter_map(kube::ResourceExt::namespace).collect())
+    let api = Api::<CallGateway>::all(client.clone());
+    let since = tokio::time::Instant::now();
+    loop {
+        match api.list_metadata(&ListParams::default()).await {
+            Ok(list) => return Ok(list.items.iter().filter_map(kube::ResourceExt::namespace).collect()),
+            Err(kube::Error::Api(status))
+                if matches!(status.code, 404 | 429 | 503) && since.elapsed() < ESTABLISHED_WITHIN =>
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(source) => return Err(DevError::Read { what: "the gateways", source: Box::new(source) }),
+        }
+    }
 }
 
 fn mistaken(problems: &[Problem]) -> DevError {

@@ -186,7 +186,7 @@ async fn demonstrate(
     manifests::install_definitions(&client, stop_operator).await?;
     let folders = manifests::read(&dev.examples)?;
     let mut gateways = manifests::gateway_namespaces(&folders)?;
-    if ground.plane.is_some() {
+    if ground.plane.is_some() && dev.data.is_some() {
         // Whatever stands in a cluster of one's own from an earlier run.
         gateways.extend(manifests::standing_gateway_namespaces(&client).await?);
     }
