@@ -246,7 +246,8 @@ fn note_applied(
     true
 }
 
-fn stands_as(seen: &PartSeen, part: &PlanPart) -> bool {
+/// Whether a part stands at the API server as it is to be, nobody else's hand on it.
+pub fn stands_as(seen: &PartSeen, part: &PlanPart) -> bool {
     seen.digest == Some(part.digest) && !seen.foreign && part.labels.iter().all(|(k, v)| seen.labels.get(k) == Some(v))
 }
 

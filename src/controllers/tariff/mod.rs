@@ -16,6 +16,7 @@ use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::plan::shard::{PlannedNumber, labels};
+use super::plan::writer;
 use super::sink::PlanPart;
 use super::world::{PartSeen, World};
 use crate::api::Tariff;
@@ -164,15 +165,21 @@ pub async fn ensure_price_books<'a>(
     for ((name, digest), carried) in wanted {
         let part_name = format!("{PRICE_BOOK}{}", digest.trim_start_matches("sha256:").get(..16).unwrap_or_default());
         let place = (namespace.to_owned(), part_name.clone());
-        let stands = world.parts().get(&place).is_some_and(|seen| !seen.foreign);
-        if stands {
-            continue;
-        }
+        let seen = world.parts().get(&place).cloned();
         let Some(book) = carried.or_else(|| current_book(world, &name, &digest)) else {
-            tracing::warn!(tariff = name, digest, "a price book that bindings name is not at hand: it is not written");
+            if seen.is_none_or(|seen| seen.foreign) {
+                tracing::warn!(
+                    tariff = name,
+                    digest,
+                    "a price book that bindings name is not at hand: it is not written"
+                );
+            }
             continue;
         };
         let Ok(part) = prices_part(namespace, part_name, &name, &book) else { continue };
+        if seen.is_some_and(|seen| writer::stands_as(&seen, &part)) {
+            continue;
+        }
         let resource_version = world.sink.apply_part(&part).await?;
         world.metrics.wrote("plan", "sent");
         let seen = PartSeen { digest: Some(part.digest), resource_version, foreign: false, labels: part.labels };
