@@ -58,8 +58,8 @@ fn at(text: &str) -> Timestamp {
 fn plan(strategy: &str) -> Plan {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(examples.join("acme")).unwrap() {
-        let entry = entry.unwrap();
+    let entries = std::fs::read_dir(examples.join("acme")).unwrap().map(Result::unwrap);
+    for entry in entries.filter(|entry| entry.path().is_file()) {
         let text = std::fs::read_to_string(entry.path()).unwrap();
         let text = text.replace("strategy: InOrder", &format!("strategy: {strategy}"));
         std::fs::write(folder.path().join(entry.file_name()), text).unwrap();
