@@ -22,6 +22,7 @@ mod reference;
 pub mod route;
 pub mod router;
 pub mod serve;
+pub mod simulate;
 pub mod target;
 pub mod test;
 
@@ -58,6 +59,8 @@ pub enum Command {
     Route(route::Arguments),
     /// Run a folder's routing tests
     Test(test::Arguments),
+    /// Tell where calls would go, hour by hour, over a year
+    Simulate(simulate::Arguments),
     /// Rate call records by a folder's tariffs
     Rate(rate::Arguments),
     /// Try it all on this machine: a cluster of its own, the examples, calls and what they cost
@@ -92,6 +95,7 @@ impl Command {
             Self::Lint(_)
             | Self::Route(_)
             | Self::Test(_)
+            | Self::Simulate(_)
             | Self::Rate(_)
             | Self::Dev(_)
             | Self::Get(_)
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
             Command::Lint(arguments) => lint::run(&arguments),
             Command::Route(arguments) => route::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
+            Command::Simulate(arguments) => simulate::run(&arguments),
             Command::Rate(arguments) => rate::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,

@@ -10,6 +10,7 @@ pub mod lint;
 pub mod places;
 pub mod rating;
 pub mod routing_test;
+pub mod simulate;
 pub mod stores;
 pub mod verdicts;
 

@@ -15,6 +15,7 @@ pub mod head;
 pub mod load;
 pub mod network;
 pub mod plan;
+pub mod timetable;
 pub mod trace;
 pub mod trie;
 pub mod turns;
