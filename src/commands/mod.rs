@@ -9,6 +9,7 @@ pub mod call;
 pub mod completion;
 pub mod crds;
 pub mod dev;
+pub mod diff;
 pub mod explain_number;
 pub mod folder;
 pub mod get;
@@ -59,6 +60,8 @@ pub enum Command {
     Route(route::Arguments),
     /// Run a folder's routing tests
     Test(test::Arguments),
+    /// Tell what a change of manifests changes in calls
+    Diff(diff::Arguments),
     /// Tell where calls would go, hour by hour, over a year
     Simulate(simulate::Arguments),
     /// Rate call records by a folder's tariffs
@@ -95,6 +98,7 @@ impl Command {
             Self::Lint(_)
             | Self::Route(_)
             | Self::Test(_)
+            | Self::Diff(_)
             | Self::Simulate(_)
             | Self::Rate(_)
             | Self::Dev(_)
@@ -124,6 +128,7 @@ pub fn main() -> ExitCode {
             Command::Lint(arguments) => lint::run(&arguments),
             Command::Route(arguments) => route::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Simulate(arguments) => simulate::run(&arguments),
             Command::Rate(arguments) => rate::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,

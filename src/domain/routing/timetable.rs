@@ -50,7 +50,7 @@ pub fn stretches<'p>(number: &'p CompiledNumber, from: Timestamp, until: Timesta
 }
 
 /// Instants at which something may change, the first one included.
-fn edges(number: &CompiledNumber, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
+pub fn edges(number: &CompiledNumber, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
     if from >= until {
         return BTreeSet::new();
     }

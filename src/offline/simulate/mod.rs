@@ -207,7 +207,7 @@ fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> W
 }
 
 /// A target as a supervisor says it.
-fn target(number: &CompiledNumber, to: &CompiledTarget) -> String {
+pub(in crate::offline) fn target(number: &CompiledNumber, to: &CompiledTarget) -> String {
     match to {
         CompiledTarget::Destination(index) => name(number, *index),
         CompiledTarget::Announcement(name) => format!("announcement {name}"),
