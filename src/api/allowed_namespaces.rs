@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scalars;
-use super::schema::{closed_set, not_empty, ordered, rule, set_of};
+use super::schema::{closed_set, ordered, rule, set_of};
 
 /// Which namespaces' numbers may attach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +37,10 @@ pub enum NamespacesFrom {
 /// A label selector over namespaces: every member must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = not_empty)]
+#[schemars(transform = rule(
+    "has(self.matchLabels) || has(self.matchExpressions)",
+    "set matchLabels or matchExpressions: for every namespace write `from: All` and no selector"
+))]
 pub struct NamespaceSelector {
     /// Labels with exactly these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

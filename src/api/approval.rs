@@ -5,7 +5,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::rule;
+use super::schema::{closed_set, rule};
 use super::{conditions, never_observed, scalars};
 
 /// A verdict.
@@ -53,7 +53,7 @@ pub struct ApprovalSubject {
     pub kind: SubjectKind,
     /// Namespace of the object, for an SmsSignature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "scalars::object_name")]
+    #[schemars(schema_with = "scalars::namespace_name")]
     pub namespace: Option<String>,
     /// Name of the object.
     #[schemars(schema_with = "scalars::object_name")]
@@ -65,8 +65,11 @@ pub struct ApprovalSubject {
 
 /// Kind of the object reviewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = closed_set)]
 pub enum SubjectKind {
+    /// An enterprise, by its papers.
     Tenant,
+    /// The signature of short messages. Not served yet: NotYetSupported.
     SmsSignature,
 }
 

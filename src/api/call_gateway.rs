@@ -41,6 +41,10 @@ use super::schema::{closed_set, keyed, rule, set_of};
     "!has(self.workers) || !has(self.workers.biller) || !has(self.workers.biller.replicas) || self.workers.biller.replicas <= 1 || (has(self.ledger) && self.ledger.type == 'PostgreSQL')",
     "set workers.biller.replicas to 1 or ledger.type to PostgreSQL: one SQLite file has one writer"
 ))]
+#[schemars(transform = rule(
+    "!has(self.ledger) || !has(self.ledger.volume) || (has(self.workers) && has(self.workers.runtime) && self.workers.runtime == 'Deployment')",
+    "remove ledger.volume or set workers.runtime to Deployment: embedded workers keep the file in the operator's data folder"
+))]
 pub struct CallGatewaySpec {
     /// How calls are answered. Redirect when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +84,7 @@ pub enum GatewayMode {
     /// An INVITE is answered 302 with the destinations in order, statelessly.
     #[default]
     Redirect,
-    /// Calls pass through the gateway, which forks, queues and counts them.
+    /// Calls pass through the gateway, which forks, queues and counts them. Not served yet: NotYetSupported.
     Proxy,
 }
 
@@ -125,7 +129,7 @@ pub enum Protocol {
     /// SIP over UDP.
     #[serde(rename = "UDP")]
     Udp,
-    /// SIP over TCP.
+    /// SIP over TCP. Not served yet: NotYetSupported.
     #[serde(rename = "TCP")]
     Tcp,
     /// Decisions, call records, usage and plan over HTTP.
@@ -223,7 +227,7 @@ pub enum Runtime {
     /// Inside the operator: a laptop, a test, a small installation.
     #[default]
     Embedded,
-    /// As Deployments of their own.
+    /// As Deployments of their own. Not served yet: NotYetSupported.
     Deployment,
 }
 
@@ -264,7 +268,7 @@ pub enum LedgerType {
     #[default]
     #[serde(rename = "SQLite")]
     Sqlite,
-    /// A server: needed by more than one biller.
+    /// A server: needed by more than one biller. Not served yet: NotYetSupported.
     #[serde(rename = "PostgreSQL")]
     Postgresql,
 }
@@ -299,6 +303,10 @@ pub struct CallRecords {
 /// A switch that hands over call records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = rule(
+    "(has(self.format) && self.format != 'Neutral') || !(has(self.timeZone) || has(self.numberField))",
+    "remove timeZone and numberField, or name the switch's own format: Neutral records say zone and number themselves"
+))]
 pub struct RecordSource {
     /// Name that its records bear as `source`.
     #[schemars(schema_with = "scalars::item_name")]
@@ -306,7 +314,7 @@ pub struct RecordSource {
     /// Form of its records. Neutral when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RecordFormat>,
-    /// Zone of times without offset. Asia/Shanghai when absent.
+    /// Zone of times without offset in the switch's own form. Asia/Shanghai when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::time_zone")]
     pub time_zone: Option<String>,
@@ -323,11 +331,11 @@ pub enum RecordFormat {
     /// The form of this project.
     #[default]
     Neutral,
-    /// FreeSWITCH mod_json_cdr.
+    /// FreeSWITCH mod_json_cdr. Not served yet: NotYetSupported.
     FreeSwitchJson,
-    /// Kamailio acc, as JSON.
+    /// Kamailio acc, as JSON. Not served yet: NotYetSupported.
     KamailioAcc,
-    /// Asterisk cdr_csv.
+    /// Asterisk cdr_csv. Not served yet: NotYetSupported.
     AsteriskCsv,
 }
 

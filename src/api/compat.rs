@@ -1,9 +1,10 @@
 //! What a change of a CustomResourceDefinition would break for those who use the old one. Pure.
 //!
 //! Later versions of the API add optional fields only. Whatever an object of the old schema could say, the new schema
-//! must still take, keep and merge alike.
+//! must still take, keep and merge alike; and what people type or read by (short names, categories, columns, selectors,
+//! the status subresource) stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -37,6 +38,10 @@ pub fn breaking_changes(old: &Value, new: &Value) -> Vec<String> {
             ));
         }
     }
+    for (pointer, what) in [("/spec/names/shortNames", "short name"), ("/spec/names/categories", "category")] {
+        let names = |crd: &Value| strings(crd.pointer(pointer), Some);
+        changes.extend(names(old).difference(&names(new)).map(|name| format!("{what} {name} was removed")));
+    }
     let versions = |crd: &Value| crd.pointer("/spec/versions").and_then(Value::as_array).cloned().unwrap_or_default();
     let new_versions = versions(new);
     for version in versions(old) {
@@ -57,9 +62,46 @@ fn compare_versions(name: &str, old: &Value, new: &Value, changes: &mut Vec<Stri
     for path in paths(old).difference(&paths(new)) {
         changes.push(format!("field selector {path} was removed"));
     }
+    for name in members(old.get("subresources")).difference(&members(new.get("subresources"))) {
+        changes.push(format!("subresource {name} was removed"));
+    }
+    compare_columns(old, new, changes);
     let empty = Value::Object(Map::new());
     let schema = |version: &Value| version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| empty.clone());
     compare(name, &schema(old), &schema(new), changes);
+}
+
+/// A column that scripts cut from `kubectl get`: it stays under its name and shows the same, though it may move.
+fn compare_columns(old: &Value, new: &Value, changes: &mut Vec<String>) {
+    let columns = |version: &Value| -> BTreeMap<String, Value> {
+        let columns = version.get("additionalPrinterColumns").and_then(Value::as_array).cloned().unwrap_or_default();
+        let named = |column: Value| Some((column.get("name")?.as_str()?.to_owned(), column));
+        columns.into_iter().filter_map(named).collect()
+    };
+    let new = columns(new);
+    for (name, was) in columns(old) {
+        let Some(is) = new.get(&name) else {
+            changes.push(format!("column {name} was removed"));
+            continue;
+        };
+        for key in ["jsonPath", "type"] {
+            if was.get(key) != is.get(key) {
+                changes.push(format!(
+                    "column {name}: {key} changed from {} to {}",
+                    show(was.get(key)),
+                    show(is.get(key))
+                ));
+            }
+        }
+        if priority(&was) == 0 && priority(is) > 0 {
+            changes.push(format!("column {name} is shown with --output wide only"));
+        }
+    }
+}
+
+/// 0 for a column that is always shown.
+fn priority(column: &Value) -> i64 {
+    column.get("priority").and_then(Value::as_i64).unwrap_or_default()
 }
 
 fn compare(path: &str, old: &Value, new: &Value, changes: &mut Vec<String>) {
@@ -126,6 +168,11 @@ fn compare_children(path: &str, old: &Value, new: &Value, changes: &mut Vec<Stri
     }
 }
 
+/// The names of an object's members.
+fn members(object: Option<&Value>) -> BTreeSet<String> {
+    object.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()).collect()
+}
+
 /// The strings that `pick` finds in a list.
 fn strings<'a>(list: Option<&'a Value>, pick: impl Fn(&'a Value) -> Option<&'a Value>) -> BTreeSet<String> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
@@ -144,8 +191,13 @@ mod tests {
 
     fn definition(schema: &Value) -> Value {
         json!({"spec": {
-            "group": "fourhundred.io", "scope": "Cluster", "names": {"kind": "Tariff", "plural": "tariffs"},
+            "group": "fourhundred.io", "scope": "Cluster",
+            "names": {"kind": "Tariff", "plural": "tariffs", "shortNames": ["tar"], "categories": ["fourhundred"]},
             "versions": [{"name": "v1alpha1", "served": true, "schema": {"openAPIV3Schema": schema},
+                "subresources": {"status": {}},
+                "additionalPrinterColumns": [
+                    {"name": "Numbers", "type": "integer", "jsonPath": ".status.numbers"},
+                    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}],
                 "selectableFields": [{"jsonPath": ".spec.currency"}]}],
         }})
     }
@@ -255,5 +307,36 @@ mod tests {
         );
         new["spec"]["versions"][0]["name"] = json!("v1");
         assert!(breaking_changes(&old, &new).contains(&"version v1alpha1 was removed".to_owned()));
+    }
+
+    #[test]
+    fn what_people_type_and_read_by_is_kept() {
+        let old = definition(&before());
+        let table = [
+            ("/names/shortNames", json!(["tarf"]), "short name tar was removed"),
+            ("/names/categories", json!([]), "category fourhundred was removed"),
+            ("/versions/0/subresources", json!({}), "subresource status was removed"),
+            ("/versions/0/additionalPrinterColumns/0/name", json!("Used"), "column Numbers was removed"),
+            (
+                "/versions/0/additionalPrinterColumns/0/jsonPath",
+                json!(".status.used"),
+                "column Numbers: jsonPath changed from \".status.numbers\" to \".status.used\"",
+            ),
+            (
+                "/versions/0/additionalPrinterColumns/1/priority",
+                json!(1),
+                "column Age is shown with --output wide only",
+            ),
+        ];
+        for (pointer, value, expected) in table {
+            let mut new = old.clone();
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            new["spec"].pointer_mut(parent).unwrap()[key] = value;
+            assert_eq!(breaking_changes(&old, &new), [expected], "{pointer}");
+        }
+        let mut more = old.clone();
+        more["spec"]["names"]["shortNames"] = json!(["tar", "tariff"]);
+        more["spec"]["versions"][0]["additionalPrinterColumns"].as_array_mut().unwrap().reverse();
+        assert_eq!(breaking_changes(&old, &more), Vec::<String>::new());
     }
 }

@@ -11,7 +11,7 @@ use super::function::Function;
 use super::refs::{GatewayRef, LocalRef, ObjectKey};
 use super::routing_target::{Exhausted, Target};
 use super::scalars;
-use super::schema::{closed_set, keyed, not_empty, ordered, rule, set, set_of};
+use super::schema::{closed_set, keyed, ordered, rule, set, set_of};
 
 /// A number and what becomes of its calls.
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,14 +47,11 @@ use super::schema::{closed_set, keyed, not_empty, ordered, rule, set, set_of};
         .message("restore `number` or `choose`: the number in status.number is claimed; for another number create another object")
 )]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = rule("has(self.number) != has(self.choose)", "give either `number` or `choose`"))]
+#[schemars(transform = rule("has(self.number) != has(self.choose)", "set exactly one of `number` and `choose`"))]
 pub struct FourHundredNumberSpec {
     /// The number, exactly ten digits. Immutable once claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        schema_with = "scalars::free_text::<32>",
-        transform = rule("self.matches('^400[0-9]{7}$')", "write the ten digits of a 400 number without spaces or hyphens, such as 4001000868")
-    )]
+    #[schemars(schema_with = "scalars::number")]
     pub number: Option<String>,
     /// How to pick a free number instead. Immutable once one is claimed, but may be replaced by `number` with the
     /// number of the status.
@@ -140,7 +137,8 @@ pub struct Destination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 300))]
     pub ring_seconds: Option<i32>,
-    /// Calls at one time. No limit when absent; needs a gateway in mode Proxy.
+    /// Calls at one time. No limit when absent. Not served yet: it needs a gateway in mode Proxy; in mode Redirect it
+    /// is told as FullyEnforced=False, ModeRedirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub concurrent_calls: Option<i32>,
@@ -173,7 +171,10 @@ pub struct Group {
     pub members: Vec<Member>,
     /// Destinations tried after the members, in every strategy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = ordered(0, 32))]
+    #[schemars(
+        transform = ordered(0, 32),
+        transform = rule("self.all(member, self.exists_one(other, other.destination == member.destination))", "name each destination once")
+    )]
     pub overflow: Vec<OverflowMember>,
 }
 
@@ -219,15 +220,15 @@ pub struct OverflowMember {
 pub struct Screening {
     /// Callers refused: digits of the national form with an optional final `*`. `0898*` catches fixed lines only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = set_of(scalars::caller_pattern, 0, 1000))]
+    #[schemars(transform = set_of(scalars::denied_caller, 0, 1000))]
     pub deny_callers: Vec<String>,
     /// Areas refused, fixed lines and mobiles: area codes with their 0, or Unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = set_of(scalars::area, 0, 400))]
+    #[schemars(transform = set_of(scalars::screened_area, 0, 400))]
     pub deny_areas: Vec<String>,
     /// The only areas admitted. Callers of unknown area are refused unless the list says Unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = set_of(scalars::area, 0, 400))]
+    #[schemars(transform = set_of(scalars::screened_area, 0, 400))]
     pub only_areas: Vec<String>,
     /// What becomes of anonymous callers. Accept when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,9 +249,13 @@ pub enum Anonymous {
 /// How many calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = not_empty)]
+#[schemars(transform = rule(
+    "has(self.concurrentCalls) || has(self.callsPerMonth) || has(self.whenExceeded)",
+    "set a member of limits, such as callsPerMonth: 100000, or remove limits"
+))]
 pub struct Limits {
-    /// Calls at one time. No limit when absent; needs a gateway in mode Proxy.
+    /// Calls at one time. No limit when absent. Not served yet: it needs a gateway in mode Proxy; in mode Redirect it
+    /// is told as FullyEnforced=False, ModeRedirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrent_calls: Option<i32>,
@@ -289,7 +294,10 @@ pub struct Rule {
 /// Which calls a rule is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = not_empty)]
+#[schemars(transform = rule(
+    "has(self.periods) || has(self.callers) || has(self.callerAreas)",
+    "set a member of `when`, such as periods: [work], or remove `when`: a rule without it matches every call"
+))]
 pub struct When {
     /// Periods of the timetable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

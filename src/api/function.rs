@@ -62,6 +62,12 @@ const USES: &[(Function, Use)] = &[
 ];
 
 impl Function {
+    /// Whether this version does anything for it. One that no field uses is for a part of the service that is not
+    /// there yet: messages, media, queues.
+    pub fn is_performed(self) -> bool {
+        USES.iter().any(|(function, _)| *function == self)
+    }
+
     /// The functions that `spec` uses, each with the path of a field that does, in the order of the enum.
     pub fn used_by(spec: &FourHundredNumberSpec) -> impl Iterator<Item = (Self, String)> {
         USES.iter().filter_map(move |(function, field)| field(spec).map(|path| (*function, path)))

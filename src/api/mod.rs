@@ -21,6 +21,7 @@ pub mod function;
 pub mod holiday_calendar;
 pub mod number_claim;
 pub mod number_pool;
+pub mod outdated;
 pub mod reasons;
 pub mod reference;
 pub mod refs;
@@ -30,6 +31,7 @@ pub mod routing_target;
 mod scalars;
 mod schema;
 pub mod tariff;
+pub mod tariff_voice;
 pub mod tenant;
 
 pub use approval::{Approval, ApprovalSpec, ApprovalStatus};

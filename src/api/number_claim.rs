@@ -73,7 +73,7 @@ pub struct NumberClaimSpec {
 #[serde(rename_all = "camelCase")]
 pub struct Holder {
     /// Its namespace.
-    #[schemars(schema_with = "scalars::object_name")]
+    #[schemars(schema_with = "scalars::namespace_name")]
     pub namespace: String,
     /// Its name.
     #[schemars(schema_with = "scalars::object_name")]

@@ -91,11 +91,13 @@ pub struct Grade {
     /// ascending or descending run; `*` alone matches every number.
     #[schemars(schema_with = "scalars::number_pattern")]
     pub pattern: String,
-    /// Minimum spend of a month, where the tariff asks for one. None when absent.
+    /// Minimum spend of a month, where the tariff asks for one. None when absent. Not served yet: a tariff that asks
+    /// for one is told as FullyEnforced=False, NotYetCharged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::money")]
     pub minimum_monthly: Option<String>,
-    /// Months for which the number is taken at least. None when absent.
+    /// Months for which the number is taken at least. None when absent. Not served yet: nothing is charged when a number
+    /// is released early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 600))]
     pub term_months: Option<i32>,

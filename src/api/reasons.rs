@@ -43,8 +43,6 @@ macro_rules! reasons {
 reasons! {
     /// The spec stands.
     ACCEPTED = "Accepted";
-    /// Nothing is decided yet; the message says what is waited for.
-    PENDING = "Pending";
     /// A field has a value that cannot be meant; the message names field, value and one that would pass.
     INVALID = "Invalid";
     /// A field asks for something this version does not serve; the message names the field.
@@ -85,8 +83,6 @@ reasons! {
     REJECTED = "Rejected";
     /// The namespace belongs to another tenant than the one that holds the number; entry and billing stay as they were.
     TENANT_MISMATCH = "TenantMismatch";
-    /// Numbers of one tenant attach only to gateways that share a ledger.
-    LEDGER_MISMATCH = "LedgerMismatch";
     /// Two periods of one rank could hold at one instant; the message names both and an example.
     PERIODS_OVERLAP = "PeriodsOverlap";
     /// A range of the pool overlaps one of another pool.
@@ -124,8 +120,6 @@ reasons! {
     TARGET_NOT_FOUND = "TargetNotFound";
     /// The object under review is not there.
     SUBJECT_NOT_FOUND = "SubjectNotFound";
-    /// A Secret or its key is not there.
-    SECRET_NOT_FOUND = "SecretNotFound";
     /// What is referred to was refused itself.
     REF_NOT_ACCEPTED = "RefNotAccepted";
 
@@ -139,10 +133,6 @@ reasons! {
     ROUTER_SILENT = "RouterSilent";
     /// The spec was refused; routers serve the last accepted generation, if there was one.
     NOT_ACCEPTED = "NotAccepted";
-    /// A worker refused a part of the plan and keeps the last good one.
-    PLAN_REFUSED = "PlanRefused";
-    /// The override is not in a plan: it has ended or has not come near.
-    NOT_IN_PLAN = "NotInPlan";
 
     /// Everything is enforced and charged.
     FULLY_ENFORCED = "FullyEnforced";
@@ -150,6 +140,8 @@ reasons! {
     MODE_REDIRECT = "ModeRedirect";
     /// An announcement is not in the gateway's list and is asked of the trunk.
     ANNOUNCEMENT_UNMAPPED = "AnnouncementUnmapped";
+    /// The functions that the message names are charged, and nothing performs them yet.
+    NOT_YET_PERFORMED = "NotYetPerformed";
     /// The fields that the message names do not change charges or limits yet.
     NOT_YET_CHARGED = "NotYetCharged";
 
@@ -174,24 +166,13 @@ reasons! {
     READY = "Ready";
     /// The number is paused, as its owner asked; that is ready.
     PAUSED = "Paused";
-    /// The tenant is suspended (停机); its numbers refuse calls.
-    SUSPENDED = "Suspended";
-    /// The tenant is frozen (冻结); its numbers refuse calls.
-    FROZEN = "Frozen";
-    /// The override has not begun.
-    SCHEDULED = "Scheduled";
-    /// The override holds.
-    ACTIVE = "Active";
     /// Another override with a later beginning holds instead.
     OVERRIDE_SUPERSEDED = "OverrideSuperseded";
     /// The override, or the verdict, has ended.
     EXPIRED = "Expired";
-    /// Workers of the gateway are missing or not ready.
-    WORKERS_NOT_READY = "WorkersNotReady";
-    /// The installed CustomResourceDefinition is older than this operator.
+    /// The installed CustomResourceDefinition is older than this operator: told by its `/readyz`, since it then writes no
+    /// status.
     SCHEMA_OUTDATED = "SchemaOutdated";
-    /// The change is on its way to the routers.
-    PROGRESSING = "Progressing";
 }
 
 /// Every condition type in the order in which they stand in a status, with its reasons.
@@ -201,7 +182,6 @@ pub const CONDITIONS: &[ConditionKind] = &[
         doc: "The spec stands: it is valid, permitted, and what it claims is its own.",
         reasons: &[
             ACCEPTED,
-            PENDING,
             INVALID,
             NOT_YET_SUPPORTED,
             NUMBER_TAKEN,
@@ -222,13 +202,15 @@ pub const CONDITIONS: &[ConditionKind] = &[
             UNVERIFIED,
             REJECTED,
             TENANT_MISMATCH,
-            LEDGER_MISMATCH,
             PERIODS_OVERLAP,
             RANGES_OVERLAP,
             CARRIER_MISMATCH,
             VERSION_IN_FORCE,
             TRUNK_IS_LISTENER,
+            SUBJECT_NOT_FOUND,
             SUBJECT_CHANGED,
+            POOL_NOT_FOUND,
+            TARGET_NOT_FOUND,
             PAPERS_EXPIRED,
             POOL_SHRUNK,
             EXPIRED,
@@ -247,9 +229,6 @@ pub const CONDITIONS: &[ConditionKind] = &[
             CALENDAR_NOT_FOUND,
             POOL_NOT_FOUND,
             NUMBER_NOT_FOUND,
-            TARGET_NOT_FOUND,
-            SUBJECT_NOT_FOUND,
-            SECRET_NOT_FOUND,
             REF_NOT_ACCEPTED,
         ],
         repeats: &[],
@@ -257,21 +236,13 @@ pub const CONDITIONS: &[ConditionKind] = &[
     ConditionKind {
         type_: types::PROGRAMMED,
         doc: "Every router that was ready when this generation was compiled has loaded it.",
-        reasons: &[
-            PROGRAMMED,
-            AWAITING_ROUTERS,
-            NO_READY_ROUTER,
-            ROUTER_SILENT,
-            NOT_ACCEPTED,
-            PLAN_REFUSED,
-            NOT_IN_PLAN,
-        ],
+        reasons: &[PROGRAMMED, AWAITING_ROUTERS, NO_READY_ROUTER, ROUTER_SILENT, NOT_ACCEPTED],
         repeats: &[types::RESOLVED_REFS],
     },
     ConditionKind {
         type_: types::FULLY_ENFORCED,
         doc: "Everything the spec asks for is enforced and charged; what is not is named. Never touches Ready.",
-        reasons: &[FULLY_ENFORCED, MODE_REDIRECT, ANNOUNCEMENT_UNMAPPED, NOT_YET_CHARGED],
+        reasons: &[FULLY_ENFORCED, MODE_REDIRECT, NOT_YET_PERFORMED, ANNOUNCEMENT_UNMAPPED, NOT_YET_CHARGED],
         repeats: &[],
     },
     ConditionKind {
@@ -295,30 +266,19 @@ pub const CONDITIONS: &[ConditionKind] = &[
     ConditionKind {
         type_: types::READY,
         doc: "The object does what it is for.",
-        reasons: &[
-            READY,
-            PAUSED,
-            SUSPENDED,
-            FROZEN,
-            SCHEDULED,
-            ACTIVE,
-            OVERRIDE_SUPERSEDED,
-            EXPIRED,
-            WORKERS_NOT_READY,
-            SCHEMA_OUTDATED,
-        ],
+        reasons: &[READY, PAUSED, OVERRIDE_SUPERSEDED, EXPIRED],
         repeats: &[types::ACCEPTED, types::RESOLVED_REFS, types::PROGRAMMED, types::LEDGER_AVAILABLE],
     },
     ConditionKind {
         type_: types::RECONCILING,
         doc: "Work is under way; removed when done.",
-        reasons: &[PROGRESSING],
+        reasons: &[],
         repeats: &[types::PROGRAMMED],
     },
     ConditionKind {
         type_: types::STALLED,
         doc: "Nothing more will happen until this object's owner acts; removed when that is not so.",
-        reasons: &[SUSPENDED, FROZEN],
+        reasons: &[],
         repeats: &[types::ACCEPTED],
     },
 ];
@@ -326,8 +286,64 @@ pub const CONDITIONS: &[ConditionKind] = &[
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
 
     use super::*;
+
+    /// What stands in the Rust files of a folder and below it, tests left out.
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_source = path.extension().is_some_and(|end| end == "rs");
+            let is_test = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+            if path.is_dir() {
+                sources(&path, text);
+            } else if is_source && !is_test {
+                let source = fs::read_to_string(&path).unwrap();
+                text.push_str(source.split("#[cfg(test)]").next().unwrap());
+            }
+        }
+    }
+
+    /// `NumberTaken` as its constant is called: `NUMBER_TAKEN`.
+    fn constant(reason: &str) -> String {
+        let mut constant = String::new();
+        for letter in reason.chars() {
+            if letter.is_ascii_uppercase() && !constant.is_empty() {
+                constant.push('_');
+            }
+            constant.push(letter.to_ascii_uppercase());
+        }
+        constant
+    }
+
+    #[test]
+    fn every_documented_reason_is_given_somewhere() {
+        let mut text = String::new();
+        for folder in ["controllers", "embedding", "runtime"] {
+            sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder), &mut text);
+        }
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        let reasons: BTreeSet<&str> = CONDITIONS.iter().flat_map(|kind| kind.reasons).map(|known| known.name).collect();
+        let given_nowhere: Vec<&str> =
+            reasons.into_iter().filter(|name| !words.contains(constant(name).as_str())).collect();
+        assert_eq!(given_nowhere, Vec::<&str>::new());
+    }
+
+    /// `FILE: KIND/TYPE=STATUS/REASON: SENTENCE`, as a running operator told them.
+    #[test]
+    fn what_the_operator_told_stands_under_its_type() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/conditions.txt");
+        for line in fs::read_to_string(golden).unwrap().lines() {
+            let (_file, told) = line.split_once(": ").unwrap();
+            let (condition, _sentence) = told.split_once(": ").unwrap();
+            let (kind_and_type, reason) = condition.split_once('=').unwrap();
+            let type_ = kind_and_type.split_once('/').unwrap().1;
+            let kind = CONDITIONS.iter().find(|kind| kind.type_ == type_).unwrap();
+            assert!(kind.allows(reason.split_once('/').unwrap().1), "{line}");
+        }
+    }
 
     #[test]
     fn every_type_and_reason_is_one_camel_case_word_with_a_sentence() {

@@ -29,7 +29,7 @@ pub struct GatewayRef {
     pub name: String,
     /// Namespace of the CallGateway; the number's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "scalars::object_name")]
+    #[schemars(schema_with = "scalars::namespace_name")]
     pub namespace: Option<String>,
 }
 

@@ -68,7 +68,7 @@ pub struct Period {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
-    transform = rule("has(self.dates) != has(self.days)", "give either dates or days"),
+    transform = rule("has(self.dates) != has(self.days)", "set exactly one of dates and days"),
     transform = rule("self.from != self.to", "make `to` differ from `from`, such as 00:00 to 24:00 for the whole day"),
     transform = rule("self.from != '24:00'", "write 00:00 of the next day: a range cannot begin at 24:00")
 )]

@@ -61,11 +61,6 @@ pub(super) fn rule(rule: &'static str, message: &'static str) -> impl Fn(&mut Sc
     }
 }
 
-/// An object that must say something.
-pub(super) fn not_empty(schema: &mut Schema) {
-    schema.insert("minProperties".into(), 1.into());
-}
-
 /// An enum of unit variants as one list of values.
 ///
 /// schemars writes an enum with documented variants as alternatives; the API server wants one `enum`. The variants'

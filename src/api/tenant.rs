@@ -48,7 +48,7 @@ pub struct TenantSpec {
     pub papers: Option<Papers>,
     /// Namespaces of the tenant. One belongs to at most one tenant; the older claim wins, the younger is told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(transform = set_of(scalars::object_name, 0, 64))]
+    #[schemars(transform = set_of(scalars::namespace_name, 0, 64))]
     pub namespaces: Vec<String>,
     /// Acceptance point (单点申请, 单点交费): where the enterprise applied and pays for all local networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,15 +93,18 @@ pub struct Account {
     /// Before or after. Postpaid when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<Payment>,
-    /// Balance below which the tenant is warned. No warning when absent.
+    /// Balance below which the tenant is warned. No warning when absent. Not served yet: told as FullyEnforced=False,
+    /// NotYetCharged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::signed_money")]
     pub alert_below: Option<String>,
-    /// Balance at or below which a Prepaid tenant is suspended. 0.00 when absent.
+    /// Balance at or below which a Prepaid tenant is suspended. 0.00 when absent. Not served yet: told as
+    /// FullyEnforced=False, NotYetCharged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::signed_money")]
     pub credit_floor: Option<String>,
-    /// Days of arrears after which numbers stop (停机), freeze (冻结) and are recovered (回收).
+    /// Days of arrears after which numbers stop (停机), freeze (冻结) and are recovered (回收). Not served yet: told as
+    /// FullyEnforced=False, NotYetCharged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrears: Option<Arrears>,
 }
@@ -110,7 +113,7 @@ pub struct Account {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = closed_set)]
 pub enum Payment {
-    /// From a balance that must stay above the floor.
+    /// From a balance that must stay above the floor. Not served yet: NotYetSupported.
     Prepaid,
     /// By statement.
     #[default]

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use kube::{Api, ResourceExt as _};
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt as _};
 
+use super::output::tell;
 use super::target::Cluster;
 use crate::api::approval::{ApprovalSubject, SubjectKind, Verdict};
 use crate::api::{Approval, ApprovalSpec, Tenant, crds};
@@ -22,7 +24,12 @@ EXAMPLES
     fourhundred approve tenant acme --folder examples/platform --reason 'Licence and form seen'
 
   Reject:
-    fourhundred approve tenant acme --reject --reason 'The seal is missing' --kubeconfig ~/.kube/config";
+    fourhundred approve tenant acme --reject --reason 'The seal is missing' --kubeconfig ~/.kube/config
+
+A rejection wins over approvals of the same papers for as long as it stands: delete it, then approve. Folders below PATH
+named `invalid` are read past.
+
+Exit code: 0 written, 1 a rejection of the same papers stands in the way, 2 the question was wrong.";
 
 /// What is reviewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,7 +58,7 @@ pub struct Arguments {
     /// Last day on which the verdict holds, such as 2028-11-22; for ever when absent
     #[arg(long, value_name = "DATE")]
     pub until: Option<jiff::civil::Date>,
-    /// Name of the Approval; made from the tenant's name and the digest when absent
+    /// Name of the Approval; made from the tenant's name, the verdict and the digest when absent
     #[arg(long = "approval-name", value_name = "NAME")]
     pub approval_name: Option<String>,
     #[command(flatten)]
@@ -70,26 +77,61 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Api::<Tenant>::all(client.clone()).get(&arguments.name).await.map(Arc::new).map_err(|e| super::fail(&e))
         }
         (None, true) => {
-            eprintln!(
-                "error: say where the tenant is: --kubeconfig FILE for a cluster, or --folder PATH for a manifest"
-            );
+            tell("error: say where the tenant is: --kubeconfig FILE for a cluster, or --folder PATH for a manifest");
             Err(ExitCode::from(2))
         }
     };
-    match tenant {
+    let tenant = match tenant {
         Ok(tenant) if tenant.spec.papers.is_none() => {
-            eprintln!("error: Tenant {} has no spec.papers: there is nothing to review", arguments.name);
-            ExitCode::from(2)
+            tell(format_args!("error: Tenant {} has no spec.papers: there is nothing to review", arguments.name));
+            return ExitCode::from(2);
         }
-        Ok(tenant) => arguments.cluster.put(client, &approval(&arguments, &tenant), Api::all).await,
-        Err(code) => code,
+        Ok(tenant) => tenant,
+        Err(code) => return code,
+    };
+    let approval = approval(&arguments, &tenant);
+    if let Some(client) = &client
+        && let Err(code) = stands_alone(client, &approval).await
+    {
+        return code;
     }
+    arguments.cluster.put(client, &approval, Api::all, "--approval-name").await
+}
+
+/// An approval beside a rejection of the same papers would be written for nothing.
+async fn stands_alone(client: &Client, approval: &Approval) -> Result<(), ExitCode> {
+    if approval.spec.verdict == Verdict::Rejected {
+        return Ok(());
+    }
+    let listed = Api::<Approval>::all(client.clone()).list(&ListParams::default()).await;
+    let rejections = rejections_of(&listed.map_err(|error| super::fail(&error))?.items, &approval.spec.subject);
+    if rejections.is_empty() {
+        return Ok(());
+    }
+    let (names, subject) = (rejections.join(" "), &approval.spec.subject.name);
+    tell(format_args!(
+        "error: the papers of Tenant {subject} are rejected, and a rejection wins: `kubectl delete approvals {names}` \
+         first"
+    ));
+    Err(ExitCode::FAILURE)
+}
+
+/// Names of the rejections of exactly what `subject` describes, in order.
+fn rejections_of(approvals: &[Approval], subject: &ApprovalSubject) -> Vec<String> {
+    let rejects =
+        |approval: &&Approval| approval.spec.verdict == Verdict::Rejected && approval.spec.subject == *subject;
+    let mut names: Vec<String> = approvals.iter().filter(rejects).map(kube::ResourceExt::name_any).collect();
+    names.sort();
+    names
 }
 
 fn approval(arguments: &Arguments, tenant: &Tenant) -> Approval {
     let digest = reviewed_digest(tenant);
     let short: String = digest.short().chars().take(8).collect();
-    let name = arguments.approval_name.clone().unwrap_or_else(|| format!("tenant-{}-{short}", tenant.name_any()));
+    let (verdict, word) =
+        if arguments.reject { (Verdict::Rejected, "rejected") } else { (Verdict::Approved, "approved") };
+    let made = || format!("tenant-{}-{word}-{short}", tenant.name_any());
+    let name = arguments.approval_name.clone().unwrap_or_else(made);
     let spec = ApprovalSpec {
         subject: ApprovalSubject {
             kind: SubjectKind::Tenant,
@@ -97,7 +139,7 @@ fn approval(arguments: &Arguments, tenant: &Tenant) -> Approval {
             name: tenant.name_any(),
             digest: digest.to_string(),
         },
-        verdict: if arguments.reject { Verdict::Rejected } else { Verdict::Approved },
+        verdict,
         reason: arguments.reason.clone(),
         until: arguments.until.map(|date| date.to_string()),
     };
@@ -109,7 +151,7 @@ fn from_folders(arguments: &Arguments) -> Result<Arc<Tenant>, ExitCode> {
     for path in &arguments.folder {
         let told = |problems: Vec<crate::folder::Problem>| {
             for problem in &problems {
-                eprintln!("{problem}");
+                tell(problem);
             }
             ExitCode::from(2)
         };
@@ -119,6 +161,41 @@ fn from_folders(arguments: &Arguments) -> Result<Arc<Tenant>, ExitCode> {
             return Ok(tenant);
         }
     }
-    eprintln!("error: no manifest of Tenant {} is in these folders", arguments.name);
+    tell(format_args!("error: no manifest of Tenant {} is in these folders", arguments.name));
     Err(ExitCode::from(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::commands::{Cli, Command};
+
+    fn written(more: &str) -> Approval {
+        let words = format!("fourhundred approve tenant acme --reason Seen{more}");
+        let Command::Approve(arguments) = Cli::try_parse_from(words.split(' ')).unwrap().command else {
+            panic!("approve")
+        };
+        let spec = serde_json::json!({"displayName": "Acme", "kind": "Enterprise", "papers": {"licence": "L", "realNameForm": "F"}});
+        approval(&arguments, &Tenant::new("acme", serde_json::from_value(spec).unwrap()))
+    }
+
+    #[test]
+    fn the_two_verdicts_on_the_same_papers_have_names_of_their_own() {
+        let (approved, rejected) = (written("").name_any(), written(" --reject").name_any());
+        assert!(approved.starts_with("tenant-acme-approved-"), "{approved}");
+        assert!(rejected.starts_with("tenant-acme-rejected-"), "{rejected}");
+        assert_eq!(written(" --approval-name mine").name_any(), "mine");
+    }
+
+    #[test]
+    fn only_a_rejection_of_the_same_papers_stands_in_the_way() {
+        let approval = written("");
+        let mut of_other_papers = written(" --reject --approval-name other");
+        of_other_papers.spec.subject.digest = "sha256:0".to_owned();
+        let standing = [of_other_papers, written(""), written(" --reject --approval-name b"), written(" --reject")];
+        let names = rejections_of(&standing, &approval.spec.subject);
+        assert_eq!(names, ["b".to_owned(), written(" --reject").name_any()]);
+    }
 }

@@ -16,7 +16,9 @@ EXAMPLES
         --token-file /run/secrets/operator-token --intake-token-file /run/secrets/cdr-token
 
 The ledger is DATA/ledger.sqlite. It takes records for the numbers of its copy of the plan at once, with or without an
-API server.";
+API server.
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// Arguments of `biller`.
 #[derive(Debug, Args)]

@@ -23,13 +23,15 @@ EXAMPLES
     fourhundred dev --kubeconfig ~/.kube/kind
 
 kube-apiserver, etcd and kubectl come from KUBEBUILDER_ASSETS, or from the cache that `tools/control-plane assets` fills
-(`make demo` does so).";
+(`make demo` does so).
+
+Exit code: 0 ended as asked, 2 it could not start or go on, 130 interrupted before `--once` was done.";
 
 /// Arguments of `dev`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Folders or files to apply
+    /// Folders or files to apply; folders below them named `invalid` are read past
     #[arg(value_name = "FOLDER", default_values = ["examples/platform", "examples/acme"])]
     pub folders: Vec<PathBuf>,
     /// Keep everything here and take it up again next time; else a folder that goes with the run

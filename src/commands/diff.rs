@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use super::folder;
-use super::output::{self, print_data};
+use super::output::{self, ManifestForm};
 use crate::offline::diff::{Difference, between, text};
 use crate::offline::revision::{Revision, RevisionError};
-use crate::offline::{Offline, OfflineError, SKIPPED};
+use crate::folder::SKIPPED;
+use crate::offline::{Offline, OfflineError};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -86,20 +87,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return super::fail(&error),
     };
     let printed = match arguments.output {
-        Form::Text => {
-            print!("{}", text::plain(&difference));
-            Ok(true)
-        }
-        Form::Markdown => {
-            print!("{}", text::markdown(&difference));
-            Ok(true)
-        }
-        Form::Json => print_data(output::Output::Json, &difference),
-        Form::Yaml => print_data(output::Output::Yaml, &difference),
+        Form::Text => Ok(text::plain(&difference)),
+        Form::Markdown => Ok(text::markdown(&difference)),
+        Form::Json => output::manifest(ManifestForm::Json, &difference),
+        Form::Yaml => output::manifest(ManifestForm::Yaml, &difference),
     };
     match printed {
-        Ok(_) => ExitCode::from(u8::from(!difference.is_empty())),
-        Err(code) => code,
+        Ok(printed) => output::end_with(&printed, ExitCode::from(u8::from(!difference.is_empty()))),
+        Err(error) => super::fail(&error),
     }
 }
 

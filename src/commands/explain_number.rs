@@ -1,11 +1,12 @@
 //! `fourhundred explain-number`: how a phone number is read, step by step.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{Output, print_data};
+use super::output::{Output, end_with_data};
 use crate::domain::numbering::{
     Area, Caller, Destination, FourHundred, LineClass, areas, carriers, normalise_explained,
 };
@@ -13,7 +14,9 @@ use crate::domain::numbering::{
 const EXAMPLES: &str = "\
 EXAMPLES
   fourhundred explain-number '+86 138 0013 8000'
-  fourhundred explain-number 010-88880001 --output json";
+  fourhundred explain-number 010-88880001 --output json
+
+Exit code: 0 explained, 2 the question was wrong.";
 
 /// Arguments of `explain-number`.
 #[derive(Debug, Args)]
@@ -47,24 +50,37 @@ struct Explanation {
 /// Explains.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let explanation = explain(&arguments.number);
-    match print_data(arguments.output, &explanation) {
-        Err(code) => return code,
-        Ok(true) => return ExitCode::SUCCESS,
-        Ok(false) => {}
-    }
+    end_with_data(arguments.output, &explanation, || text(&explanation), ExitCode::SUCCESS)
+}
+
+fn text(explanation: &Explanation) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let mut line = |what: &str, said: &str| {
+        let _ = writeln!(text, "{what:<9} {said}");
+    };
     for step in &explanation.steps {
-        println!("step      {step}");
+        line("step", step);
     }
-    println!("national  {}", explanation.national.as_deref().unwrap_or("none: no number in it"));
-    println!("class     {}", explanation.class);
-    println!("area      {}{}", explanation.area, explanation.province.map(|p| format!(" ({p})")).unwrap_or_default());
+    line("national", explanation.national.as_deref().unwrap_or("none: no number in it"));
+    line("class", explanation.class);
+    let province = explanation.province.map(|province| format!(" ({province})")).unwrap_or_default();
+    line("area", &format!("{}{province}", explanation.area));
     if let Some(carrier) = &explanation.issuing_carrier {
-        println!("carrier   {carrier} issued it; since number portability the subscriber may be with another");
+        line("carrier", &carrier_line(carrier, explanation.class));
     }
     if let Some(why) = &explanation.not_a_destination {
-        println!("note      no destination: {why}");
+        line("note", &format!("no destination: {why}"));
     }
-    ExitCode::SUCCESS
+    text
+}
+
+/// Only mobile numbers move with their subscribers; a 400 number's prefix is its carrier's for good.
+fn carrier_line(carrier: &str, class: &str) -> String {
+    match class {
+        "mobile" => format!("{carrier} issued it; since number portability the subscriber may be with another"),
+        _ => format!("{carrier}, whose prefix it has"),
+    }
 }
 
 fn explain(text: &str) -> Explanation {
@@ -114,5 +130,7 @@ mod tests {
         let told = explain("4001-000-868");
         assert_eq!((told.class, told.issuing_carrier.as_deref()), ("400 number", Some("ChinaMobile")));
         assert!(told.not_a_destination.is_some());
+        assert_eq!(carrier_line("ChinaMobile", told.class), "ChinaMobile, whose prefix it has");
+        assert!(carrier_line("ChinaMobile", "mobile").contains("portability"));
     }
 }

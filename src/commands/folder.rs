@@ -1,15 +1,14 @@
-//! What the folder tools share: which paths to read, how answers are printed.
+//! What the folder tools share: which paths to read, what is told of those that cannot be.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
 
-pub use super::output::Output;
-use super::output::yaml;
-use crate::offline::{Offline, OfflineError, SKIPPED};
+use super::output::tell;
+use crate::folder::SKIPPED;
+use crate::offline::{Offline, OfflineError};
 
 /// Where the manifests are.
 #[derive(Debug, Clone, Args)]
@@ -37,19 +36,11 @@ impl Paths {
     }
 }
 
-/// A value as JSON or YAML. [`Output::Text`] is the command's own business and gives JSON here.
-pub fn document<T: Serialize>(value: &T, output: Output) -> Result<String, serde_json::Error> {
-    match output {
-        Output::Text | Output::Json => Ok(format!("{}\n", serde_json::to_string_pretty(value)?)),
-        Output::Yaml => yaml(value),
-    }
-}
-
 /// Prints what went wrong, one line for each problem, and says that the question was wrong.
 pub fn fail(error: &OfflineError) -> ExitCode {
     if let OfflineError::Manifests(problems) = error {
         for problem in problems {
-            eprintln!("error: {problem}");
+            tell(format_args!("error: {problem}"));
         }
         return ExitCode::from(2);
     }
@@ -62,7 +53,8 @@ pub fn warn_of_refusals(offline: &Offline) {
     for verdict in offline.verdicts() {
         if verdict.condition == types::ACCEPTED || verdict.condition == types::RESOLVED_REFS {
             let reason = verdict.finding.reason.name;
-            eprintln!("warning: {}: {} {reason}: {}", verdict.place, verdict.object, verdict.finding.sentence);
+            let sentence = &verdict.finding.sentence;
+            tell(format_args!("warning: {}: {} {reason}: {sentence}", verdict.place, verdict.object));
         }
     }
 }

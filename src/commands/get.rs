@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
+use super::output::{ManifestForm, counted, end_with, manifest, tell};
 use crate::api::crds;
 use crate::serving::PROBLEMS_FILE;
 
@@ -24,7 +25,9 @@ EXAMPLES
     fourhundred get fhn hotline -n acme -o yaml --data ./data
 
   Everything there is:
-    fourhundred get all --data ./data";
+    fourhundred get all --data ./data
+
+Exit code: 0 printed, 1 there is no object of the name given, 2 the question was wrong.";
 
 /// How objects are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -79,28 +82,25 @@ pub enum GetError {
     #[error("{0} is no object")]
     NoObject(PathBuf),
     #[error("the objects cannot be printed")]
-    Print(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Print(#[source] serde_json::Error),
 }
 
 /// Prints and ends. Exit code 1: what was asked for by name is not there.
 pub fn run(arguments: &Arguments) -> ExitCode {
     if let Ok(problems) = std::fs::read_to_string(arguments.data.join(PROBLEMS_FILE)) {
-        let count = problems.lines().count();
-        eprintln!("the folder has {count} mistakes, so this is its last good state:\n{problems}");
+        let mistakes = counted(problems.lines().count(), "mistake");
+        tell(format_args!("the folder has {mistakes}, so this is its last good state:\n{problems}"));
     }
     match found(arguments).and_then(|found| Ok((found.is_empty(), printed(arguments, &found, Timestamp::now())?))) {
         Ok((true, _)) if arguments.name.is_some() => {
-            eprintln!("there is no {} of this name", arguments.kinds);
+            tell(format_args!("there is no {} of this name", arguments.kinds));
             ExitCode::FAILURE
         }
         Ok((true, _)) if matches!(arguments.output, Output::Table | Output::Wide) => {
-            eprintln!("there are none");
+            tell("there are none");
             ExitCode::SUCCESS
         }
-        Ok((_, text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok((_, text)) => end_with(&text, ExitCode::SUCCESS),
         Err(error) => super::fail(&error),
     }
 }
@@ -194,10 +194,9 @@ fn printed(arguments: &Arguments, found: &[Found], now: Timestamp) -> Result<Str
         (true, 1, Some(object)) => object.clone(),
         _ => json!({"apiVersion": "v1", "kind": "List", "items": objects().collect::<Vec<_>>()}),
     };
-    let failed = |error| GetError::Print(error);
     Ok(match arguments.output {
-        Output::Json => serde_json::to_string_pretty(&document()).map_err(|error| failed(error.into()))? + "\n",
-        Output::Yaml => serde_saphyr::to_string(&document()).map_err(|error| failed(error.into()))?,
+        Output::Json => manifest(ManifestForm::Json, &document()).map_err(GetError::Print)?,
+        Output::Yaml => manifest(ManifestForm::Yaml, &document()).map_err(GetError::Print)?,
         Output::Name => found.iter().flat_map(|(crd, objects)| names(crd, objects)).collect(),
         Output::Table | Output::Wide => {
             let tables = found.iter().map(|(crd, objects)| {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::folder::{Output, Paths, document};
+use super::folder::Paths;
+use super::output::{Output, counted, end_with_data};
 use crate::offline::lint::{self, Diagnostic, Severity};
 
 const EXAMPLES: &str = "\
@@ -28,7 +29,7 @@ pub struct Arguments {
     #[arg(long)]
     pub deny_warnings: bool,
     /// How findings are printed
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, short, value_enum, default_value_t)]
     pub output: Output,
 }
 
@@ -41,16 +42,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             Err(error) => return super::fail(&error),
         },
     };
-    let printed = match arguments.output {
-        Output::Text => Ok(text(&found)),
-        other => document(&found, other),
-    };
-    match printed {
-        Ok(printed) => print!("{printed}"),
-        Err(error) => return super::fail(&error),
-    }
     let worst = if arguments.deny_warnings { Severity::Warning } else { Severity::Error };
-    ExitCode::from(u8::from(found.iter().any(|diagnostic| diagnostic.severity <= worst)))
+    let code = ExitCode::from(u8::from(found.iter().any(|diagnostic| diagnostic.severity <= worst)));
+    end_with_data(arguments.output, &found, || text(&found), code)
 }
 
 /// One line each, and a summary.
@@ -67,8 +61,9 @@ pub fn text(found: &[Diagnostic]) -> String {
         );
     }
     let count = |severity| found.iter().filter(|one| one.severity == severity).count();
-    let (errors, warnings, hints) = (count(Severity::Error), count(Severity::Warning), count(Severity::Hint));
-    let _ = writeln!(text, "{errors} errors, {warnings} warnings, {hints} hints");
+    let counted = |severity, one| counted(count(severity), one);
+    let (errors, warnings) = (counted(Severity::Error, "error"), counted(Severity::Warning, "warning"));
+    let _ = writeln!(text, "{errors}, {warnings}, {}", counted(Severity::Hint, "hint"));
     text
 }
 

@@ -1,8 +1,11 @@
 //! The subcommands, one file each: arguments, help with examples, and what is printed.
 //!
-//! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a refused call), 2 the
-//! question was wrong (arguments, files, no connection).
+//! A command ends with an exit code: 0 done, 1 the answer is no (a test failed, a lint finding, a call that was refused or
+//! not answered), 2 the question was wrong (arguments, files, no connection). What it prints goes through [`output`]:
+//! `println!` would panic at a reader that has gone.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod answering;
 pub mod approve;
 pub mod biller;
 pub mod call;
@@ -10,6 +13,8 @@ pub mod completion;
 pub mod crds;
 pub mod dev;
 pub mod diff;
+#[cfg(test)]
+mod documentation;
 pub mod explain_number;
 pub mod folder;
 pub mod get;
@@ -34,16 +39,19 @@ use clap::{Parser, Subcommand};
 use crate::runtime::sentence::with_causes;
 use crate::runtime::telemetry::{self, LogFormat};
 
+/// The flags that every command has, apart from its own in the help.
+const LOGGING: &str = "Logging";
+
 /// Runs a Mobile-400 (移动400) service on Kubernetes: numbers, timetables and tariffs as custom resources, SIP redirects and
 /// exact billing as the result.
 #[derive(Debug, Parser)]
 #[command(name = "fourhundred", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to log: a tracing filter such as `info,fourhundred::workers=debug`; `info` for servers, `warn` for `dev`
-    #[arg(long, global = true, env = "FOURHUNDRED_LOG", value_name = "FILTER")]
+    #[arg(long, global = true, env = "FOURHUNDRED_LOG", value_name = "FILTER", help_heading = LOGGING)]
     pub log: Option<String>,
     /// How log lines look: human on a terminal and JSON otherwise, unless said here
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = LOGGING)]
     pub log_format: LogFormat,
     #[command(subcommand)]
     pub command: Command,
@@ -117,7 +125,9 @@ impl Command {
 /// Parses the process's arguments, runs the command and gives its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::install(cli.log.as_deref().unwrap_or(cli.command.default_log()), cli.log_format);
+    if let Err(error) = telemetry::install(cli.log.as_deref().unwrap_or(cli.command.default_log()), cli.log_format) {
+        return fail(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -147,8 +157,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Prints an error with its causes, each once, and gives the exit code of a question that was wrong.
-pub fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("error: {}", with_causes(error));
+pub fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    output::tell(format_args!("error: {}", with_causes(error)));
     ExitCode::from(2)
 }
 
@@ -159,13 +169,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_subcommand_can_be_parsed_and_shows_examples() {
+    fn every_subcommand_can_be_parsed_and_shows_examples_and_exit_codes() {
         let mut cli = Cli::command();
         cli.build();
         cli.clone().debug_assert();
         for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.starts_with("EXAMPLES\n"), "{}", command.get_name());
+            assert!(help.contains("\nExit code: 0 "), "{} does not say how it ends", command.get_name());
+            let long = help.lines().find(|line| line.chars().count() > 120);
+            assert_eq!(long, None, "{}: a terminal of 120 columns would wrap this", command.get_name());
         }
     }
 }

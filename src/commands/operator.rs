@@ -10,18 +10,21 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use crate::embedding::{self, Embedding};
+use super::answering::AnsweringFlags;
+use crate::embedding::{self, Embedding, Endpoint, Operation};
 use crate::ledger::crash::CrashPoints;
-use crate::runtime::clock::Clock;
 use crate::runtime::shutdown;
 
 const EXAMPLES: &str = "\
 EXAMPLES
-  In a cluster, as the chart runs it (service account, namespace from the pod):
+  In a pod, by its service account; its Lease goes to the pod's namespace (POD_NAMESPACE):
     fourhundred operator --gateway-namespaces telephony --data /var/lib/fourhundred
 
-  On a laptop against a kind cluster:
-    fourhundred operator --kubeconfig ~/.kube/config --gateway-namespaces telephony --bind 127.0.0.1 --data ./data";
+  On a laptop against a kind cluster; the namespace of its Lease has to be there, or nobody leads:
+    kubectl create namespace fourhundred-system
+    fourhundred operator --kubeconfig ~/.kube/config --gateway-namespaces telephony --bind 127.0.0.1 --data ./data
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// Whether this process answers calls and books records itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -53,10 +56,10 @@ pub struct Arguments {
     /// Context of the kubeconfig; its current one when absent
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     pub context: Option<String>,
-    /// Namespaces whose CallGateways are served, comma-separated, or "*" for all; the operator's own when absent
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Namespaces whose CallGateways are served, comma-separated; the operator's own when absent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_namespace)]
     pub gateway_namespaces: Vec<String>,
-    /// Namespace of the operator: its Lease lives there
+    /// Namespace of the operator, which must exist: its Lease lives there
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", default_value = "fourhundred-system")]
     pub namespace: String,
     /// How replicas agree on who writes
@@ -70,7 +73,7 @@ pub struct Arguments {
     pub workers: Workers,
     /// Routers outside this process, as NAMESPACE/GATEWAY=http://HOST:PORT, comma-separated; the token is read from the file below
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub worker_endpoints: Vec<String>,
+    pub worker_endpoints: Vec<Endpoint>,
     /// File with the token that workers outside this process ask the operator for
     #[arg(long, value_name = "FILE")]
     pub worker_token_file: Option<PathBuf>,
@@ -83,6 +86,8 @@ pub struct Arguments {
     /// Most usage and timetable status writes a second, all objects together
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub usage_writes_per_second: u32,
+    #[command(flatten)]
+    pub answering: AnsweringFlags,
     /// Tests and `dev` only: the instant at which this process's clock stands when it starts
     #[arg(long, hide = true, value_name = "INSTANT")]
     pub clock_at: Option<Timestamp>,
@@ -91,25 +96,69 @@ pub struct Arguments {
     pub crash_point: Option<CrashPoints>,
 }
 
-impl Arguments {
-    /// The clock to run by.
-    pub fn clock(&self) -> Clock {
-        self.clock_at.map_or(Clock::SYSTEM, Clock::showing)
+/// Plan parts are trusted in these namespaces, so each is named; a pattern would trust whoever may make a namespace.
+fn parse_namespace(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=63).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err("a namespace's name is needed, such as telephony: gateways are served only where it is said by name".to_owned())
+}
+
+impl From<Arguments> for Operation {
+    fn from(arguments: Arguments) -> Self {
+        Self {
+            kubeconfig: arguments.kubeconfig,
+            context: arguments.context,
+            gateway_namespaces: arguments.gateway_namespaces,
+            namespace: arguments.namespace,
+            leader_election: match arguments.leader_election {
+                LeaderElection::Lease => embedding::LeaderElection::Lease,
+                LeaderElection::None => embedding::LeaderElection::None,
+            },
+            data: arguments.data,
+            workers: match arguments.workers {
+                Workers::Embedded => embedding::Workers::Embedded,
+                Workers::None => embedding::Workers::None,
+            },
+            worker_endpoints: arguments.worker_endpoints,
+            worker_token_file: arguments.worker_token_file,
+            bind: arguments.bind,
+            http: arguments.http,
+            usage_writes_per_second: arguments.usage_writes_per_second,
+            answering: arguments.answering.into(),
+            clock_at: arguments.clock_at,
+            crash_points: arguments.crash_point,
+        }
     }
 }
 
 /// Runs until a signal.
 pub async fn run(arguments: Arguments) -> ExitCode {
+    let operation = Operation::from(arguments);
     let stop = match shutdown::on_signals() {
         Ok(stop) => stop,
         Err(error) => return super::fail(&error),
     };
-    let embedding = match Embedding::open(&arguments) {
+    let embedding = match Embedding::open(&operation) {
         Ok(embedding) => embedding,
         Err(error) => return super::fail(&error),
     };
-    match embedding::operate(arguments, embedding, stop).await {
+    match embedding::operate(operation, embedding, stop).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => super::fail(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_served_only_in_namespaces_that_are_named() {
+        assert_eq!(parse_namespace("telephony").as_deref(), Ok("telephony"));
+        for text in ["*", "", "tele phony", "Telephony", "tele*"] {
+            assert!(parse_namespace(text).is_err(), "{text}");
+        }
     }
 }

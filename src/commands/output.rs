@@ -1,5 +1,7 @@
-//! How data is printed: as text for people, as JSON or YAML for machines.
+//! How commands print: text for people, JSON or YAML for machines, and nothing more once the reader has gone.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -15,19 +17,104 @@ pub enum Output {
     Yaml,
 }
 
-/// Prints `value` in a machine's form. False where text is asked for: the caller prints that.
-pub fn print_data(output: Output, value: &impl Serialize) -> Result<bool, ExitCode> {
-    let text = match output {
-        Output::Text => return Ok(false),
-        Output::Json => serde_json::to_string_pretty(value).map_err(|error| super::fail(&error))?,
-        Output::Yaml => yaml(value).map_err(|error| super::fail(&error))?,
-    };
-    println!("{}", text.trim_end());
-    Ok(true)
+/// The form of a manifest that is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ManifestForm {
+    #[default]
+    Yaml,
+    Json,
 }
 
-/// A value as YAML; by way of JSON, so that its form is the one the API has.
-pub fn yaml(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let value = serde_json::to_value(value)?;
-    serde_saphyr::to_string(&value).map_err(|error| serde::ser::Error::custom(error.to_string()))
+/// Writes to standard output.
+pub fn print(text: &str) -> io::Result<()> {
+    write_to(&mut io::stdout().lock(), text)
+}
+
+/// Prints `text` and ends with `code`; with 2 where it cannot be printed.
+pub fn end_with(text: &str, code: ExitCode) -> ExitCode {
+    match print(text) {
+        Ok(()) => code,
+        Err(error) => super::fail(&error),
+    }
+}
+
+/// One line on standard error, which nobody has to read.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A reader that has seen enough, such as `head`, closes the pipe: that is a success.
+fn write_to(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+/// `value` in a machine's form. `None` where text is asked for, which is the command's own business.
+pub fn data(output: Output, value: &impl Serialize) -> Result<Option<String>, serde_json::Error> {
+    match output {
+        Output::Text => Ok(None),
+        Output::Json => manifest(ManifestForm::Json, value).map(Some),
+        Output::Yaml => manifest(ManifestForm::Yaml, value).map(Some),
+    }
+}
+
+/// Prints `value` in a machine's form, else what `text` makes of it, and ends with `code`.
+pub fn end_with_data(
+    output: Output,
+    value: &impl Serialize,
+    text: impl FnOnce() -> String,
+    code: ExitCode,
+) -> ExitCode {
+    match data(output, value) {
+        Ok(printed) => end_with(&printed.unwrap_or_else(text), code),
+        Err(error) => super::fail(&error),
+    }
+}
+
+/// A value as text that ends its last line; YAML by way of JSON, so that its form is the one the API has.
+pub fn manifest(form: ManifestForm, value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let text = match form {
+        ManifestForm::Json => serde_json::to_string_pretty(value)?,
+        ManifestForm::Yaml => {
+            let value = serde_json::to_value(value)?;
+            serde_saphyr::to_string(&value).map_err(|error| serde::ser::Error::custom(error.to_string()))?
+        }
+    };
+    Ok(format!("{}\n", text.trim_end()))
+}
+
+/// `1 error`, `2 errors`.
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails as a pipe or a disk does.
+    struct Failing(io::ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_is_no_failure_and_a_full_disk_is() {
+        assert!(write_to(&mut Failing(io::ErrorKind::BrokenPipe), "text").is_ok());
+        assert!(write_to(&mut Failing(io::ErrorKind::StorageFull), "text").is_err());
+    }
+
+    #[test]
+    fn one_is_counted_without_an_s() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "error")), ["0 errors", "1 error", "2 errors"]);
+    }
 }

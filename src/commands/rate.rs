@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::value::RawValue;
 
-use super::folder::{self, Output, Paths, document};
+use super::folder::{self, Paths};
+use super::output::{Output, counted, end_with_data};
 use crate::offline::rating::{self, LineOutcome, RatedLine, RatingReport};
 
 const EXAMPLES: &str = "\
@@ -22,8 +23,8 @@ EXAMPLES
   From standard input, for another tool:
     zcat october.ndjson.gz | fourhundred rate platform tenants/acme --records - --output json
 
-Every number of the folder counts as held since ever; set-up fees are left out. Records are in the neutral form, one JSON
-object, a list of them, or one on each line.
+Every number of the folder counts as held since ever; set-up fees are left out. Records are in the neutral form: one
+JSON object, a list of them, or one on each line.
 
 Exit code: 0 all rated, 1 some were refused or could not be priced, 2 the question was wrong.";
 
@@ -43,7 +44,7 @@ pub struct Arguments {
     #[arg(long)]
     pub explain: bool,
     /// How charges are printed
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, short, value_enum, default_value_t)]
     pub output: Output,
 }
 
@@ -68,16 +69,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return super::fail(&error),
     };
     let report = rating::rate(&offline, records(&text).into_iter());
-    let printed = match arguments.output {
-        Output::Text => Ok(self::text(&report, arguments.explain)),
-        other => document(&report, other),
-    };
-    match printed {
-        Ok(printed) => print!("{printed}"),
-        Err(error) => return super::fail(&error),
-    }
     let bad = report.count(LineOutcome::Refused) + report.count(LineOutcome::Unrated);
-    ExitCode::from(u8::from(bad > 0))
+    let code = ExitCode::from(u8::from(bad > 0));
+    end_with_data(arguments.output, &report, || self::text(&report, arguments.explain), code)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, RecordsError> {
@@ -91,15 +85,17 @@ fn read(path: &Path) -> Result<Vec<u8>, RecordsError> {
     if text.len() as u64 > MOST_BYTES { Err(RecordsError::TooLarge(path.to_owned())) } else { Ok(text) }
 }
 
-/// The records of a text: the items of a JSON list, one JSON object, or one record on each line.
-fn records(text: &[u8]) -> Vec<&[u8]> {
+/// The records of a text: the items of a JSON list, one JSON object, or one record on each line; each with its place
+/// from 1, which of lines is the file's own count, blank ones included.
+fn records(text: &[u8]) -> Vec<(usize, &[u8])> {
     if let Ok(items) = serde_json::from_slice::<Vec<&RawValue>>(text) {
-        return items.into_iter().map(|item| item.get().as_bytes()).collect();
+        return (1..).zip(items.into_iter().map(|item| item.get().as_bytes())).collect();
     }
     if serde_json::from_slice::<&RawValue>(text).is_ok() {
-        return vec![text.trim_ascii()];
+        return vec![(1, text.trim_ascii())];
     }
-    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    (1..).zip(lines).filter(|(_, line)| !line.is_empty()).collect()
 }
 
 /// One line for each record, then the totals.
@@ -137,12 +133,12 @@ pub fn text(report: &RatingReport, explain: bool) -> String {
     let count = |outcome| report.count(outcome);
     let _ = writeln!(
         text,
-        "{} records: {} rated, {} unrated, {} duplicates, {} conflicts, {} refused; {} yuan",
-        report.lines.len(),
+        "{}: {} rated, {} unrated, {}, {}, {} refused; {} yuan",
+        counted(report.lines.len(), "record"),
         count(LineOutcome::Rated),
         count(LineOutcome::Unrated),
-        count(LineOutcome::Duplicate),
-        count(LineOutcome::Conflict),
+        counted(count(LineOutcome::Duplicate), "duplicate"),
+        counted(count(LineOutcome::Conflict), "conflict"),
         count(LineOutcome::Refused),
         report.total
     );
@@ -155,9 +151,14 @@ fn sentence(line: &RatedLine) -> String {
         _ => "record".to_owned(),
     };
     let reason = line.reason.as_deref().unwrap_or_default();
+    let elsewhere = line.caller.as_ref().map_or_else(String::new, |caller| {
+        format!("; the caller pays {} yuan for {} s elsewhere, in no total", caller.amount, caller.quantity.seconds)
+    });
     match (line.outcome, &line.charge) {
-        (LineOutcome::Rated, Some(charge)) => format!("{who}: {} yuan for {} s", charge.amount, charge.seconds()),
-        (LineOutcome::Rated, None) => format!("{who}: no charge"),
+        (LineOutcome::Rated, Some(charge)) => {
+            format!("{who}: {} yuan for {} s{elsewhere}", charge.amount, charge.seconds())
+        }
+        (LineOutcome::Rated, None) => format!("{who}: no charge{elsewhere}"),
         (LineOutcome::Unrated, _) => format!("{who}: unrated: {reason}"),
         (LineOutcome::Duplicate, _) => format!("{who}: duplicate, counted once"),
         (LineOutcome::Conflict, _) => format!("{who}: conflicts with an earlier record, charges nothing"),
@@ -176,11 +177,10 @@ mod tests {
     fn one_object_a_list_and_lines_hold_the_same_records() {
         let pretty = RECORD.replace(',', ",\n ");
         assert_eq!(records(pretty.as_bytes()).len(), 1);
-        assert_eq!(records(format!("[{RECORD},\n{RECORD}]").as_bytes()), [RECORD.as_bytes(), RECORD.as_bytes()]);
-        assert_eq!(
-            records(format!("{RECORD}\n\n{RECORD}\r\nx\n").as_bytes()),
-            [RECORD.as_bytes(), RECORD.as_bytes(), b"x"]
-        );
+        let record = RECORD.as_bytes();
+        assert_eq!(records(format!("[{RECORD},\n{RECORD}]").as_bytes()), [(1, record), (2, record)]);
+        let lines = format!("{RECORD}\n\n{RECORD}\r\nx\n");
+        assert_eq!(records(lines.as_bytes()), [(1, record), (3, record), (4, b"x".as_slice())]);
         assert!(records(b"\n").is_empty());
     }
 
@@ -188,8 +188,9 @@ mod tests {
     fn an_amount_is_explained_down_to_its_price_book() {
         let chosen = examples().numbers().keys().last().unwrap().to_string();
         let mut lines = vec![RECORD.replace("4001000868", &chosen).replace("a84b", "other")];
-        lines.extend([RECORD.to_owned(), RECORD.to_owned(), "{}".to_owned()]);
-        let report = rating::rate(&examples(), lines.iter().map(String::as_bytes));
+        let callers_leg = RECORD.replace("\"leg\":1", "\"leg\":0").replace("\"destination\":\"075566660002\",", "");
+        lines.extend([RECORD.to_owned(), callers_leg, RECORD.to_owned(), "{}".to_owned()]);
+        let report = rating::rate(&examples(), (1..).zip(lines.iter().map(String::as_bytes)));
         golden(&root().join("src/commands/golden/rate.txt"), &text(&report, true));
     }
 }

@@ -7,7 +7,9 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::folder::{self, Output, Paths};
+use super::folder::{self, Paths};
+use super::output::{Output, end_with_data};
+use crate::controllers::key::Key;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::numbering::{Area, Caller, FourHundred, areas};
 use crate::domain::routing::decide::{CallFacts, decide};
@@ -51,7 +53,7 @@ pub struct Arguments {
     #[arg(long)]
     pub explain: bool,
     /// How the decision is printed
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, short, value_enum, default_value_t)]
     pub output: Output,
 }
 
@@ -72,15 +74,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(decision) => decision,
         Err(error) => return folder::fail(&error),
     };
-    let printed = match arguments.output {
-        Output::Text => Ok(text(&offline, arguments.from.as_deref(), at, &decision)),
-        other => folder::document(&decision, other),
-    };
-    match printed {
-        Ok(printed) => print!("{printed}"),
-        Err(error) => return super::fail(&error),
-    }
-    ExitCode::from(u8::from(decision.outcome == OutcomeName::Refuse))
+    let code = ExitCode::from(u8::from(decision.outcome == OutcomeName::Refuse));
+    let holder = holder(&offline, &decision);
+    let text = || text(holder.as_deref(), arguments.from.as_deref(), at, &decision);
+    end_with_data(arguments.output, &decision, text, code)
 }
 
 fn decision(offline: &Offline, arguments: &Arguments, at: Timestamp) -> Result<DecisionDocument, OfflineError> {
@@ -97,12 +94,17 @@ fn decision(offline: &Offline, arguments: &Arguments, at: Timestamp) -> Result<D
     Ok(decision.document(generated.clone(), trace))
 }
 
-/// The decision as a supervisor reads it.
-pub fn text(offline: &Offline, from: Option<&str>, at: Timestamp, decision: &DecisionDocument) -> String {
+/// The FourHundredNumber that holds the number called.
+fn holder(offline: &Offline, decision: &DecisionDocument) -> Option<String> {
+    let holder = offline.holder_of(decision.number.parse().ok()?)?;
+    Some(Key::of(&*holder).to_string())
+}
+
+/// The decision as a supervisor reads it. `holder` is the FourHundredNumber called, as `NAMESPACE/NAME`.
+pub fn text(holder: Option<&str>, from: Option<&str>, at: Timestamp, decision: &DecisionDocument) -> String {
     let zone = parse_zone(DEFAULT_ZONE).unwrap_or(TimeZone::UTC);
     let mut text = String::new();
-    let holder = decision.number.parse().ok().and_then(|number| offline.holder_of(number));
-    let whose = holder.map(|holder| format!(" ({})", crate::controllers::key::Key::of(&*holder))).unwrap_or_default();
+    let whose = holder.map(|holder| format!(" ({holder})")).unwrap_or_default();
     let _ = writeln!(
         text,
         "{}{whose} called by {} on {}",
@@ -238,7 +240,8 @@ mod tests {
             let (arguments, decision) = asked(words);
             let at = arguments.at.unwrap();
             let _ = writeln!(seen, "$ fourhundred route {words}");
-            seen.push_str(&text(&examples(), arguments.from.as_deref(), at, &decision));
+            let holder = holder(&examples(), &decision);
+            seen.push_str(&text(holder.as_deref(), arguments.from.as_deref(), at, &decision));
             seen.push('\n');
         }
         golden(&root().join("src/commands/golden/route.txt"), &seen);

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::answering::AnsweringFlags;
 use crate::controllers::key::Key;
 use crate::embedding::Roles;
 use crate::runtime::shutdown;
 use crate::serving::worker::{self, Worker};
+use crate::workers::router::udp::Answering;
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -23,7 +25,9 @@ EXAMPLES
     fourhundred operator --workers none --worker-endpoints telephony/east=http://127.0.0.1:8090 \\
         --worker-token-file ./operator-token …
 
-It answers from its copy of the plan at once, with or without an API server.";
+It answers from its copy of the plan at once, with or without an API server.
+
+Exit code: 0 ended by a signal, 2 it could not start or go on.";
 
 /// What `router` and `biller` have in common.
 #[derive(Debug, Args)]
@@ -60,9 +64,12 @@ pub struct Common {
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,
-    /// File with the token that switches show to ask for decisions; without it the listener's peers decide
+    /// File with the token that switches show to ask for decisions, on every HTTP listener of the gateway. Without it
+    /// the listener's peers decide, and a listener that names a tokenSecretRef admits nobody
     #[arg(long, value_name = "FILE")]
     pub route_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub answering: AnsweringFlags,
 }
 
 fn parse_key(text: &str) -> Result<Key, String> {
@@ -87,6 +94,7 @@ impl Common {
             bind,
             http,
             token_file,
+            answering: Answering::default(),
             route_token_file: None,
             intake_token_file: None,
             clock_at,
@@ -96,8 +104,8 @@ impl Common {
 
 /// Routes until a signal.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let route_token_file = arguments.route_token_file;
-    work(Worker { route_token_file, ..arguments.common.worker(Roles::Router) }).await
+    let (answering, route_token_file) = (arguments.answering.into(), arguments.route_token_file);
+    work(Worker { answering, route_token_file, ..arguments.common.worker(Roles::Router) }).await
 }
 
 /// Runs a worker until a signal.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::folder::{self, Paths};
-use super::output::{self, print_data};
+use super::output::{self, ManifestForm, tell};
 use crate::controllers::key::Key;
 use crate::domain::numbering::FourHundred;
 use crate::offline::simulate::{Timetable, svg, text, year_of};
@@ -73,8 +73,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     };
     if tables.is_empty() {
         match &arguments.number {
-            Some(number) => eprintln!("error: no number of the folder that is served is {number}"),
-            None => eprintln!("error: the folder serves no number"),
+            Some(number) => tell(format_args!("error: no number of the folder that is served is {number}")),
+            None => tell("error: the folder serves no number"),
         }
         return ExitCode::FAILURE;
     }
@@ -100,48 +100,44 @@ fn tables(offline: &Offline, arguments: &Arguments) -> Result<Vec<Timetable>, Of
 
 fn print(tables: &[Timetable], form: Form) -> ExitCode {
     let printed = match (form, tables) {
-        (Form::Text, tables) => {
-            let texts: Vec<String> = tables.iter().map(text::render).collect();
-            print!("{}", texts.join("\n"));
-            Ok(true)
-        }
-        (Form::Json, tables) => print_data(output::Output::Json, &tables),
-        (Form::Yaml, tables) => print_data(output::Output::Yaml, &tables),
-        (Form::Svg, [table]) => {
-            print!("{}", svg::render(table));
-            Ok(true)
-        }
+        (Form::Text, tables) => Ok(tables.iter().map(text::render).collect::<Vec<_>>().join("\n")),
+        (Form::Json, tables) => output::manifest(ManifestForm::Json, &tables),
+        (Form::Yaml, tables) => output::manifest(ManifestForm::Yaml, &tables),
+        (Form::Svg, [table]) => Ok(svg::render(table)),
         (Form::Svg, tables) => {
-            eprintln!(
-                "error: {} numbers are {} pictures: name one with --number, or a folder with --output-dir",
-                tables.len(),
-                tables.len()
-            );
-            Err(ExitCode::from(2))
+            let count = tables.len();
+            tell(format_args!(
+                "error: {count} numbers are {count} pictures: name one with --number, or a folder with --output-dir"
+            ));
+            return ExitCode::from(2);
         }
     };
-    printed.map_or_else(|code| code, |_| ExitCode::SUCCESS)
+    match printed {
+        Ok(text) => output::end_with(&text, ExitCode::SUCCESS),
+        Err(error) => super::fail(&error),
+    }
 }
 
 fn write(tables: &[Timetable], arguments: &Arguments, folder: &std::path::Path) -> ExitCode {
     if let Err(error) = std::fs::create_dir_all(folder) {
-        eprintln!("error: {} cannot be made: {error}", folder.display());
+        tell(format_args!("error: {} cannot be made: {error}", folder.display()));
         return ExitCode::from(2);
     }
+    let mut paths = String::new();
     for table in tables {
         let (end, written) = match arguments.output {
             Form::Text => ("txt", Ok(text::render(table))),
-            Form::Json => ("json", serde_json::to_string_pretty(table)),
-            Form::Yaml => ("yaml", output::yaml(table)),
+            Form::Json => ("json", output::manifest(ManifestForm::Json, table)),
+            Form::Yaml => ("yaml", output::manifest(ManifestForm::Yaml, table)),
             Form::Svg => ("svg", Ok(svg::render(table))),
         };
         let path = folder.join(format!("{}-{}.{end}", table.number, table.year));
         let done = written.map_err(std::io::Error::other).and_then(|text| std::fs::write(&path, text));
         if let Err(error) = done {
-            eprintln!("error: {} cannot be written: {error}", path.display());
+            tell(format_args!("error: {} cannot be written: {error}", path.display()));
             return ExitCode::from(2);
         }
-        println!("{}", path.display());
+        paths.push_str(&format!("{}\n", path.display()));
     }
-    ExitCode::SUCCESS
+    output::end_with(&paths, ExitCode::SUCCESS)
 }

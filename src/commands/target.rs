@@ -1,60 +1,71 @@
-//! Where a command that writes an object puts it: printed as YAML, or created on a cluster named on the command line.
+//! Where a command that writes an object puts it: printed as a manifest, or created on a cluster named on the command line.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use kube::api::PostParams;
-use kube::config::Kubeconfig;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::output::yaml;
+use super::output::{ManifestForm, end_with, manifest, tell};
 use crate::runtime::kubernetes;
 
 /// The cluster to write to; without one nothing is written.
 #[derive(Debug, Args)]
 pub struct Cluster {
-    /// Create it on the cluster of this kubeconfig; without it the YAML is printed, ready for Git
+    /// Create it on the cluster of this kubeconfig; without it the manifest is printed, ready for Git
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig; its current one when absent
     #[arg(long, value_name = "NAME", requires = "kubeconfig")]
     pub context: Option<String>,
+    /// Form of the manifest that is printed, YAML when absent; with --kubeconfig, print what was created
+    #[arg(long, short, value_enum)]
+    pub output: Option<ManifestForm>,
 }
 
 impl Cluster {
     /// A client, if a cluster is named; tells first which one it is.
     pub async fn client(&self) -> Result<Option<Client>, ExitCode> {
         let Some(path) = &self.kubeconfig else { return Ok(None) };
-        let read = Kubeconfig::read_from(path).map_err(|error| super::fail(&error))?;
-        let context = self.context.clone().or(read.current_context).unwrap_or_default();
-        eprintln!("cluster: context {context} of {}", path.display());
+        let named = kubernetes::name_cluster(path, self.context.as_deref()).map_err(|error| super::fail(&error))?;
+        tell(format_args!("cluster: {named}"));
         kubernetes::connect(Some(path), self.context.clone()).await.map(Some).map_err(|error| super::fail(&error))
     }
 
-    /// Creates `object`, or prints it where no cluster is named.
-    pub async fn put<K>(&self, client: Option<Client>, object: &K, api: impl FnOnce(Client) -> Api<K>) -> ExitCode
+    /// Creates `object`, or prints it where no cluster is named. `name_flag` gives it another name.
+    pub async fn put<K>(
+        &self,
+        client: Option<Client>,
+        object: &K,
+        api: impl FnOnce(Client) -> Api<K>,
+        name_flag: &str,
+    ) -> ExitCode
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
     {
-        let Some(client) = client else {
-            return match yaml(object) {
-                Ok(text) => {
-                    print!("{text}");
-                    ExitCode::SUCCESS
-                }
-                Err(error) => super::fail(&error),
-            };
-        };
-        match api(client).create(&PostParams::default(), object).await {
-            Ok(created) => {
+        let Some(client) = client else { return printed(self.output.unwrap_or_default(), object) };
+        match (api(client).create(&PostParams::default(), object).await, self.output) {
+            (Ok(created), Some(form)) => printed(form, &created),
+            (Ok(created), None) => {
                 let name = created.meta().name.clone().unwrap_or_default();
-                println!("{}.{}/{name} created", K::kind(&()).to_lowercase(), crate::api::GROUP);
-                ExitCode::SUCCESS
+                let kind = K::kind(&()).to_lowercase();
+                end_with(&format!("{kind}.{}/{name} created\n", crate::api::GROUP), ExitCode::SUCCESS)
             }
-            Err(error) => super::fail(&error),
+            (Err(kube::Error::Api(status)), _) if status.is_already_exists() => {
+                tell(format_args!("error: {}: give {name_flag}, or delete the old one", status.message));
+                ExitCode::from(2)
+            }
+            (Err(error), _) => super::fail(&error),
         }
+    }
+}
+
+fn printed(form: ManifestForm, object: &impl Serialize) -> ExitCode {
+    match manifest(form, object) {
+        Ok(text) => end_with(&text, ExitCode::SUCCESS),
+        Err(error) => super::fail(&error),
     }
 }

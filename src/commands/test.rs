@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::folder::{self, Output, Paths, document};
+use super::folder::{self, Paths};
+use super::output::{ManifestForm, end_with, manifest, tell};
+use crate::offline::Offline;
 use crate::offline::routing_test::{self, Report};
 
 const EXAMPLES: &str = "\
@@ -19,13 +21,15 @@ EXAMPLES
   For a CI server:
     fourhundred test --output junit platform tenants/acme >routing-tests.xml
 
-A test file:
+A test file, kept in a subfolder such as tests/: `kubectl apply -f FOLDER` reads a folder's own files only and would
+stumble over it, this command reads everything below:
     tests:
     - name: Sunday 03:00 from Guangzhou goes to the desk on duty
       call: {to: \"4001000868\", from: \"020 3888 7777\", at: \"2026-11-22T03:00:00+08:00\"}
       expect: {outcome: Route, rule: night, destinations: [\"13800138000\"]}
 
-Exit code: 0 all hold, 1 a test fails, 2 the question was wrong (a manifest or a test file cannot be read).";
+Exit code: 0 all hold, 1 a test fails, 2 the question was wrong (a manifest or a test file cannot be read, or the
+filter leaves no test).";
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -35,6 +39,8 @@ pub enum Format {
     Text,
     /// Everything, as JSON
     Json,
+    /// Everything, as YAML
+    Yaml,
     /// The XML of `JUnit`
     Junit,
 }
@@ -49,7 +55,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// How results are printed
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, short, value_enum, default_value_t)]
     pub output: Format,
 }
 
@@ -60,43 +66,54 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return folder::fail(&error),
     };
     folder::warn_of_refusals(&offline);
-    let mut tests = Vec::new();
-    let mut readable = true;
-    for file in &offline.folder.routing_tests {
-        match routing_test::read(file) {
-            Ok(read) => tests.extend(read),
-            Err(problems) => {
-                readable = false;
-                for problem in problems {
-                    eprintln!("error: {problem}");
-                }
+    let tests = match chosen(&offline, arguments.filter.as_deref()) {
+        Ok(tests) => tests,
+        Err(wrong) => {
+            for line in wrong {
+                tell(format_args!("error: {line}"));
             }
+            return ExitCode::from(2);
         }
-    }
-    if !readable {
-        return ExitCode::from(2);
-    }
-    if offline.folder.routing_tests.is_empty() {
-        eprintln!("error: there is no *.routing-test.yaml below the paths given");
-        return ExitCode::from(2);
-    }
-    if let Some(filter) = &arguments.filter {
-        tests.retain(|test| test.name.contains(filter));
-    }
+    };
     let report = match routing_test::run(&offline, &tests) {
         Ok(report) => report,
         Err(error) => return folder::fail(&error),
     };
     let printed = match arguments.output {
         Format::Text => Ok(text(&report)),
-        Format::Json => document(&report, Output::Json),
+        Format::Json => manifest(ManifestForm::Json, &report),
+        Format::Yaml => manifest(ManifestForm::Yaml, &report),
         Format::Junit => Ok(junit(&report)),
     };
     match printed {
-        Ok(printed) => print!("{printed}"),
-        Err(error) => return super::fail(&error),
+        Ok(printed) => end_with(&printed, ExitCode::from(u8::from(report.failed > 0))),
+        Err(error) => super::fail(&error),
     }
-    ExitCode::from(u8::from(report.failed > 0))
+}
+
+/// The folder's tests whose name contains `filter`. A run of no test at all would pass whatever was broken, so it is
+/// told as a mistake, like a file that cannot be read.
+fn chosen(offline: &Offline, filter: Option<&str>) -> Result<Vec<routing_test::Test>, Vec<String>> {
+    let (mut tests, mut wrong) = (Vec::new(), Vec::new());
+    for file in &offline.folder.routing_tests {
+        match routing_test::read(file) {
+            Ok(read) => tests.extend(read),
+            Err(problems) => wrong.extend(problems.iter().map(ToString::to_string)),
+        }
+    }
+    if offline.folder.routing_tests.is_empty() {
+        wrong.push("there is no *.routing-test.yaml below the paths given".to_owned());
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    if let Some(filter) = filter {
+        tests.retain(|test| test.name.contains(filter));
+        if tests.is_empty() {
+            return Err(vec![format!("no test's name contains {filter:?}")]);
+        }
+    }
+    Ok(tests)
 }
 
 /// One line for each test; of those that fail, what differs.
@@ -185,6 +202,19 @@ mod tests {
     use super::*;
     use crate::offline::tests::{examples, golden, root};
 
+    #[test]
+    fn a_filter_that_leaves_no_test_is_a_mistake() {
+        let mut offline = examples();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("failing.routing-test.yaml");
+        std::fs::write(&file, FAILING).unwrap();
+        offline.folder.routing_tests = vec![file];
+        assert_eq!(chosen(&offline, Some("two of")).unwrap().len(), 1);
+        assert_eq!(chosen(&offline, Some("tpyhoon")).unwrap_err(), ["no test's name contains \"tpyhoon\""]);
+        offline.folder.routing_tests.clear();
+        assert!(chosen(&offline, None).unwrap_err()[0].starts_with("there is no "));
+    }
+
     const FAILING: &str = "tests:\n\
         - name: <night> & \"day\"\n  call: {to: \"4001000868\", at: \"2026-11-22T03:00:00+08:00\"}\n  expect: {rule: by-day, destinations: [beijing]}\n\
         - name: two of three\n  calls: {to: \"4001000868\", from: \"010 6666 0000\", at: \"2026-11-11T10:00:00+08:00\", count: 100}\n  expect: {share: {beijing: 0.5}}\n";
@@ -195,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("failing.routing-test.yaml");
         std::fs::write(&file, FAILING).unwrap();
-        let mut tests = routing_test::read(&root().join("examples/acme/acme.routing-test.yaml")).unwrap();
+        let mut tests = routing_test::read(&root().join("examples/acme/tests/acme.routing-test.yaml")).unwrap();
         let passing = text(&routing_test::run(&offline, &tests).unwrap());
         tests.truncate(1);
         tests.extend(routing_test::read(&file).unwrap());

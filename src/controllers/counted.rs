@@ -9,15 +9,16 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::key::Key;
-use super::publish::Publishable;
+use super::publish::{Publication, Publishable};
 use super::sink::Manager;
+use super::transitions::{self, Conditioned};
 use super::world::World;
 
 /// The floor between two writes that only change counts.
 pub const FLOOR: Duration = Duration::from_secs(3);
 
 /// Publishes `status`; where only counts differ, not more often than [`FLOOR`].
-pub async fn publish<K: Publishable>(
+pub async fn publish<K: Publishable + Conditioned>(
     world: &World,
     object: &K,
     shown: Option<Vec<Condition>>,
@@ -29,9 +30,9 @@ pub async fn publish<K: Publishable>(
         let differs = super::publish::differs(object, Manager::Operator, status);
         return Ok(if differs { Action::requeue(wait) } else { Action::await_change() });
     }
-    let publication = world.published.publish(world, object, Manager::Operator, status).await?;
-    if publication == super::publish::Publication::Sent {
+    let publication = transitions::publish(world, object, &wanted, status).await?;
+    if publication == Publication::Sent {
         world.counts_written(K::KIND.kind, &Key::of(object));
     }
-    Ok(Action::await_change())
+    Ok(publication.action())
 }

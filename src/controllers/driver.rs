@@ -24,6 +24,8 @@ use crate::runtime::sentence::with_causes;
 
 /// A reconcile that takes longer is given up and tried again.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Beyond so many failing objects those that are gone are forgotten.
+const MANY_FAILURES: usize = 1_024;
 
 /// What the control loops need of a kind.
 pub trait Kind: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {}
@@ -73,14 +75,23 @@ pub async fn run<K, Fut>(
         }
     };
     let policy = {
-        let failures = failures.clone();
+        let (failures, store) = (failures.clone(), store.clone());
         move |object: Arc<K>, error: &Error, world: Arc<World>| {
             let attempt = {
                 let mut failures = lock(&failures);
+                // What is deleted while it fails never succeeds.
+                if failures.len() >= MANY_FAILURES {
+                    failures.retain(|object, _| store.get(object).is_some());
+                }
                 let attempt = failures.entry(ObjectRef::from_obj(&*object)).or_insert(0);
                 *attempt = attempt.saturating_add(1);
                 *attempt
             };
+            if error.class() == ErrorClass::Final {
+                let object = super::key::Key::of(&*object);
+                tracing::info!(kind, %object, error = with_causes(error), "reconcile ended: its namespace goes");
+                return Action::await_change();
+            }
             let wait = error.class().back_off(attempt, world.jitter());
             report(kind, &*object, error, attempt, wait);
             Action::requeue(wait)

@@ -17,6 +17,8 @@ pub enum ErrorClass {
     Dependency,
     /// We may not: somebody must grant it.
     Forbidden,
+    /// It can never come about: the namespace it belongs to is being deleted.
+    Final,
 }
 
 impl ErrorClass {
@@ -27,7 +29,7 @@ impl ErrorClass {
             Self::Conflict => Outcome::Conflict,
             Self::Invalid => Outcome::Invalid,
             Self::Dependency => Outcome::Dependency,
-            Self::Forbidden => Outcome::Forbidden,
+            Self::Forbidden | Self::Final => Outcome::Forbidden,
         }
     }
 
@@ -36,7 +38,8 @@ impl ErrorClass {
         let (first, most) = match self {
             Self::Conflict => (Duration::from_millis(10), Duration::from_secs(5)),
             Self::Transient | Self::Dependency => (Duration::from_millis(200), Duration::from_secs(30)),
-            Self::Invalid | Self::Forbidden => (Duration::from_secs(2), Duration::from_mins(5)),
+            // What is final is asked about only where somebody wakes it anew.
+            Self::Invalid | Self::Forbidden | Self::Final => (Duration::from_secs(2), Duration::from_mins(5)),
         };
         let grown = first.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16)).min(most);
         grown.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
@@ -83,6 +86,7 @@ impl Error {
 /// The class of an API server's answer, or of not getting one.
 pub fn class_of(error: &kube::Error) -> ErrorClass {
     match error {
+        kube::Error::Api(status) if is_of_a_terminating_namespace(status) => ErrorClass::Final,
         kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => ErrorClass::Conflict,
         kube::Error::Api(status) if status.is_not_found() => ErrorClass::Dependency,
         kube::Error::Api(status) if status.is_forbidden() => ErrorClass::Forbidden,
@@ -91,9 +95,29 @@ pub fn class_of(error: &kube::Error) -> ErrorClass {
     }
 }
 
+/// A namespace that is being deleted takes nothing new, and never will.
+fn is_of_a_terminating_namespace(status: &kube::core::Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminating_namespace_refuses_is_final_and_other_refusals_are_not() {
+        let refused = |causes: serde_json::Value| {
+            let status = serde_json::json!({
+                "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no", "details": {"causes": causes},
+            });
+            class_of(&kube::Error::Api(serde_json::from_value(status).expect("a status")))
+        };
+        let cause =
+            serde_json::json!([{"reason": "NamespaceTerminating", "message": "no", "field": "metadata.namespace"}]);
+        assert_eq!(refused(cause), ErrorClass::Final);
+        assert_eq!(refused(serde_json::json!([])), ErrorClass::Forbidden);
+    }
 
     #[test]
     fn back_off_grows_to_its_bound() {

@@ -20,7 +20,7 @@ impl Finding {
     }
 
     /// An error of a rule, with its causes, as the sentence of `reason`.
-    pub fn of(reason: Reason, error: &dyn std::error::Error) -> Self {
+    pub fn of(reason: Reason, error: &(dyn std::error::Error + 'static)) -> Self {
         Self::new(reason, with_causes(error))
     }
 }

@@ -35,6 +35,7 @@ mod statuses;
 pub mod tariff;
 pub mod tenant;
 mod transitions;
+pub mod unreadable;
 pub mod usage;
 pub mod wake;
 pub mod world;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::driver::Kind;
 use super::key::{Key, ObjectMetaExt as _};
 use super::recent_claims::CACHE_LAG;
+use super::references::ClaimCount;
 use super::world::World;
 
 /// Beyond so many entries a memory is swept of old ones.
@@ -53,18 +54,21 @@ impl World {
     }
 
     /// A seat for one more claim of `tenant`, which may have `most`: counted are those that the cache shows, those just
-    /// made, and those whose POST is under way beside this one.
-    pub fn seat(&self, tenant: &str, most: usize) -> Seat<'_> {
+    /// made, and those whose POST or PUT is under way beside this one. What `takes_back` a resting number adds none.
+    pub fn seat(&self, tenant: &str, most: usize, takes_back: bool) -> Seat<'_> {
         let mut claiming = lock(&self.patience.claiming);
         let under_way = claiming.get(tenant).copied().unwrap_or(0);
-        let held = {
+        let mut count = {
             let references = self.references();
-            references.claims_of_tenant(tenant).bound + self.recent_claims.unknown_of(tenant, &references)
+            let mut count = references.claims_of_tenant(tenant);
+            count.bound += self.recent_claims.unknown_of(tenant, &references);
+            count
         };
-        if held >= most {
-            return Seat::None { held };
+        if !count.has_room(most, takes_back) {
+            return Seat::None(count);
         }
-        if held + under_way >= most {
+        count.bound += under_way;
+        if !count.has_room(most, takes_back) {
             return Seat::Undecided;
         }
         claiming.insert(tenant.to_owned(), under_way + 1);
@@ -88,9 +92,7 @@ pub enum Seat<'a> {
     /// It depends on how claims end that are under way.
     Undecided,
     /// The tenant holds as many as it may.
-    None {
-        held: usize,
-    },
+    None(ClaimCount),
 }
 
 /// A claim under way, until dropped.

@@ -1,7 +1,7 @@
 //! Claims whose POST or PUT was just answered: they count before the watch shows them, and each is forgotten when the cache
-//! has it, or after a while. And which claims this process made since it leads: of these it knows the whole life.
+//! has it, or after a while.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,6 @@ pub(super) const CACHE_LAG: Duration = Duration::from_secs(30);
 pub struct RecentClaims {
     /// `None` where somebody else turned out to hold the number.
     claimed: Mutex<HashMap<FourHundred, (Option<NumberClaim>, Instant)>>,
-    /// Made since this process leads, and not gone since.
-    made: Mutex<HashSet<FourHundred>>,
 }
 
 impl RecentClaims {
@@ -44,6 +42,15 @@ impl RecentClaims {
         })
     }
 
+    /// `claim` as this process left it a moment ago, where the cache does not show yet that it is served.
+    pub fn newer(&self, claim: &NumberClaim) -> Option<NumberClaim> {
+        if claim.spec.served_at.is_some() {
+            return None;
+        }
+        let (recent, _) = self.lock().get(&claim.number().parse().ok()?)?.clone();
+        recent.filter(|recent| recent.metadata.uid == claim.metadata.uid && recent.spec.served_at.is_some())
+    }
+
     /// How many claims of `tenant` were just made that `references` does not know yet.
     pub fn unknown_of(&self, tenant: &str, references: &References) -> usize {
         let claimed = self.lock();
@@ -59,30 +66,9 @@ impl RecentClaims {
         self.lock().remove(&number);
     }
 
-    /// This process made the claim of `number`.
-    pub fn note_made(&self, number: FourHundred) {
-        self.lock_made().insert(number);
-    }
-
-    /// Whether this process made the claim of `number` since it leads.
-    pub fn made(&self, number: FourHundred) -> bool {
-        self.lock_made().contains(&number)
-    }
-
-    /// The claim of `number` is gone.
-    pub fn gone(&self, number: FourHundred) {
-        self.lock_made().remove(&number);
-        self.shown(number);
-    }
-
     /// This process begins to lead: what another replica did meanwhile it has not seen.
     pub fn begin_term(&self) {
-        self.lock_made().clear();
         self.lock().clear();
-    }
-
-    fn lock_made(&self) -> MutexGuard<'_, HashSet<FourHundred>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FourHundred, (Option<NumberClaim>, Instant)>> {

@@ -22,6 +22,7 @@ struct ClaimFacts {
     namespace: String,
     claimed_at: String,
     state: ClaimState,
+    served: bool,
 }
 
 /// See the module's text.
@@ -57,6 +58,8 @@ pub struct References {
     pool_counts: HashMap<String, ClaimCount>,
     /// Bound claims of a holder's namespace, the oldest first.
     namespace_claims: HashMap<String, BTreeSet<(String, FourHundred)>>,
+    /// How many claims of a holder's namespace do not say that a router ever served them.
+    unserved: HashMap<String, usize>,
 }
 
 impl References {
@@ -64,8 +67,7 @@ impl References {
     pub fn number(&mut self, object: &FourHundredNumber) {
         let key = Key::of(object);
         let spec = &object.spec;
-        let namespace = spec.gateway_ref.namespace.clone().unwrap_or_else(|| key.namespace.clone());
-        self.gateways.set(&key, vec![Key::new(namespace, &spec.gateway_ref.name)]);
+        self.gateways.set(&key, vec![super::number::gateway_of(object)]);
         self.tariffs.set(&key, vec![spec.tariff_ref.name.clone()]);
         let schedule = spec.schedule_ref.iter().map(|schedule| Key::new(&key.namespace, &schedule.name)).collect();
         self.schedules.set(&key, schedule);
@@ -157,7 +159,11 @@ impl References {
             namespace: spec.holder.namespace.clone(),
             claimed_at: spec.claimed_at.clone(),
             state: spec.state,
+            served: spec.served_at.is_some(),
         };
+        if !facts.served {
+            *self.unserved.entry(facts.namespace.clone()).or_default() += 1;
+        }
         self.claims.insert(number, facts);
     }
 
@@ -171,6 +177,14 @@ impl References {
                 if *count == ClaimCount::default() {
                     counts.remove(name);
                 }
+            }
+        }
+        if !facts.served
+            && let Some(count) = self.unserved.get_mut(&facts.namespace)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.unserved.remove(&facts.namespace);
             }
         }
         if let Some(claims) = self.namespace_claims.get_mut(&facts.namespace) {
@@ -196,6 +210,17 @@ impl References {
         self.tenant_counts.get(tenant).copied().unwrap_or_default()
     }
 
+    /// Whether some claim of a holder in `namespace` does not say that a router ever served it.
+    pub fn has_unserved(&self, namespace: &str) -> bool {
+        self.unserved.contains_key(namespace)
+    }
+
+    /// Namespaces whose numbers `tenant` claims, whether it lists them or not.
+    pub fn claimed_by(&self, tenant: &str) -> Vec<String> {
+        let claimed = self.namespace_claims.keys();
+        claimed.filter(|namespace| self.claiming_tenant(namespace) == Some(tenant)).cloned().collect()
+    }
+
     /// Claims of a pool.
     pub fn claims_of_pool(&self, pool: &str) -> ClaimCount {
         self.pool_counts.get(pool).copied().unwrap_or_default()
@@ -209,6 +234,12 @@ impl References {
 }
 
 impl ClaimCount {
+    /// Whether a tenant with these claims, which may hold `most` numbers, may have one more: a resting number of its own
+    /// that it takes back, or a further one.
+    pub fn has_room(self, most: usize, takes_back: bool) -> bool {
+        self.bound < most && (takes_back || self.bound + self.cooling < most * 2)
+    }
+
     fn add(&mut self, state: ClaimState) {
         *self.of(state) += 1;
     }
@@ -264,5 +295,25 @@ mod tests {
         assert_eq!(references.claiming_tenant("acme"), Some("acme"));
         references.claim_gone(number);
         assert_eq!(references.claims_of_tenant("bravo"), ClaimCount::default());
+    }
+
+    #[test]
+    fn claims_tell_whose_a_namespace_is_and_which_of_them_nobody_ever_called() {
+        let mut references = References::default();
+        let (number, mut object) = claim("4001000868", "acme", ClaimState::Bound, "2026-11-23T02:00:00Z");
+        references.claim(number, &object);
+        assert_eq!((references.claimed_by("acme"), references.claimed_by("bravo")), (vec!["acme".to_owned()], vec![]));
+        assert!(references.has_unserved("acme") && !references.has_unserved("bravo"));
+        object.spec.served_at = Some("2026-11-23T02:00:01Z".to_owned());
+        references.claim(number, &object);
+        assert!(!references.has_unserved("acme"));
+    }
+
+    #[test]
+    fn a_resting_number_that_is_taken_back_needs_no_room_among_the_resting() {
+        let room = |bound, cooling, takes_back| ClaimCount { bound, cooling }.has_room(3, takes_back);
+        assert!(room(2, 3, false) && room(2, 4, true), "below either limit");
+        assert!(!room(2, 4, false), "held and resting are twice the limit");
+        assert!(!room(3, 0, false) && !room(3, 1, true), "it holds as many as it may");
     }
 }

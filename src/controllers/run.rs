@@ -40,6 +40,9 @@ pub async fn synced(world: &World, stop: &CancellationToken) -> bool {
 pub async fn lead(world: Arc<World>, ledger: Option<Arc<dyn Ledger>>, stop: CancellationToken) {
     world.metrics.leader.set(1);
     world.begin_term();
+    if let Some(ledger) = &ledger {
+        tariff::remember_charged(&world, &**ledger).await;
+    }
     let mut tasks = tokio::task::JoinSet::new();
     macro_rules! kind {
         ($line:ident, $name:literal, $concurrency:literal, $reconcile:path) => {

@@ -3,25 +3,28 @@
 //! The watches run from the start, also while another replica leads, so that a standby is warm. Spec watches wake on
 //! generation, labels and deletion; a status that is not as this process left it wakes too, our own writes never.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::Api;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, reflector};
 use kube::{Client, ResourceExt as _};
-use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::driver::Kind;
-use super::plan::shard::labels;
+use super::key::Key;
+use super::plan::{self, shard::labels};
 use super::pump::{Observation, pump};
-use super::sink::DIGEST_ANNOTATION;
+use super::sink::{DIGEST_ANNOTATION, Manager};
 use super::wake;
-use super::world::{GatewayNamespaces, PartSeen, Stores, World};
+use super::world::{Find as _, GatewayNamespaces, PartSeen, Stores, World};
 use crate::domain::routing::document::PART_KEY;
 use crate::runtime::metrics::KindLabel;
 
@@ -109,8 +112,8 @@ struct Feed {
 impl Feed {
     fn kind<K: Kind>(&self, kind: &'static str, writer: Writer<K>, observe: fn(&Arc<World>, Observation<K>)) {
         let api: Api<DeserializeGuard<K>> = Api::all(self.client.clone());
-        // An object this build cannot read is passed over and told; it must not blind the whole kind.
-        let events = guarded(kind, watcher(api, watcher::Config::default()).default_backoff())
+        let guard = Guard { kind, store: writer.as_reader(), world: self.world.clone(), listed: BTreeSet::new() };
+        let events = guarded(guard, watcher(api, watcher::Config::default()).default_backoff())
             .map(|event| event.map(|event| event.modify(|object| prune(object.meta_mut()))));
         self.run(kind, events, writer, observe);
     }
@@ -150,23 +153,18 @@ impl Feed {
 
     /// Plan parts, as metadata only: their texts are the routers' business.
     fn parts(&self) {
-        let namespaces = match &self.world.settings.gateway_namespaces {
-            GatewayNamespaces::All => vec![None],
-            GatewayNamespaces::Only(names) => names.iter().map(|name| Some(name.clone())).collect(),
-        };
+        let GatewayNamespaces::Only(namespaces) = &self.world.settings.gateway_namespaces else { return };
         for namespace in namespaces {
-            let api: Api<PartialObjectMeta<ConfigMap>> = match &namespace {
-                None => Api::all(self.client.clone()),
-                Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            };
+            let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(self.client.clone(), namespace);
             let selector = format!("{}={}", labels::MANAGED_BY, labels::MANAGER);
             let config = watcher::Config::default().labels(&selector);
             let events = watcher(api, config).default_backoff();
             let (world, stop) = (self.world.clone(), self.stop.clone());
-            let scope = namespace.clone().unwrap_or_default();
+            let scope = namespace.clone();
             world.parts_listing(&scope);
             tokio::spawn(async move {
                 let mut events = std::pin::pin!(events);
+                let mut unlisted = BTreeSet::new();
                 loop {
                     let event = tokio::select! {
                         () = stop.cancelled() => return,
@@ -177,7 +175,7 @@ impl Feed {
                         Some(Err(error)) => {
                             tracing::debug!(kind = "ConfigMap", %error, "watch broke; it is opened anew");
                         }
-                        Some(Ok(event)) => see_part(&world, &scope, event),
+                        Some(Ok(event)) => see_part(&world, &scope, &mut unlisted, event),
                     }
                 }
             });
@@ -185,35 +183,57 @@ impl Feed {
     }
 }
 
-fn see_part(world: &Arc<World>, scope: &str, event: Event<PartialObjectMeta<ConfigMap>>) {
+type Place = (String, String);
+
+/// `unlisted`: while a list is being read, the parts known before that it has not named yet. Those left at its end went
+/// while the watch was down.
+fn see_part(
+    world: &Arc<World>,
+    scope: &str,
+    unlisted: &mut BTreeSet<Place>,
+    event: Event<PartialObjectMeta<ConfigMap>>,
+) {
     match event {
-        Event::Init => {}
-        Event::InitApply(object) | Event::Apply(object) => wake::part(world, place(&object), Some(seen(&object))),
-        Event::InitDone => world.parts_listed(scope),
+        Event::Init => {
+            let parts = world.parts();
+            *unlisted = parts.keys().filter(|(namespace, _)| namespace == scope).cloned().collect();
+        }
+        Event::InitApply(object) | Event::Apply(object) => {
+            unlisted.remove(&place(&object));
+            wake::part(world, place(&object), Some(seen(&object)));
+        }
+        Event::InitDone => {
+            for gone in std::mem::take(unlisted) {
+                wake::part(world, gone, None);
+            }
+            world.parts_listed(scope);
+        }
         Event::Delete(object) => wake::part(world, place(&object), None),
     }
 }
 
-fn place(object: &PartialObjectMeta<ConfigMap>) -> (String, String) {
+fn place(object: &PartialObjectMeta<ConfigMap>) -> Place {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 fn seen(object: &PartialObjectMeta<ConfigMap>) -> PartSeen {
-    let text_field = format!("f:{PART_KEY}");
-    let foreign = object.metadata.managed_fields.iter().flatten().any(|entry| {
-        let owns_text = entry
-            .fields_v1
-            .as_ref()
-            .and_then(|fields| fields.0.get("f:data"))
-            .is_some_and(|data| data.get(&text_field).is_some());
-        owns_text && entry.manager.as_deref() != Some(super::sink::Manager::Operator.name())
-    });
     PartSeen {
         digest: object.annotations().get(DIGEST_ANNOTATION).and_then(|digest| digest.parse().ok()),
         resource_version: object.resource_version().unwrap_or_default(),
-        foreign,
+        foreign: !text_is_ours(object),
         labels: object.labels().clone(),
     }
+}
+
+/// Whether the text is there, is the operator's and nobody else's. Who removes it leaves the digest beside it.
+fn text_is_ours(object: &PartialObjectMeta<ConfigMap>) -> bool {
+    let text_field = format!("f:{PART_KEY}");
+    let owns_text = |entry: &&ManagedFieldsEntry| {
+        let data = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:data"));
+        data.is_some_and(|data| data.get(&text_field).is_some())
+    };
+    let mut owners = object.metadata.managed_fields.iter().flatten().filter(owns_text).peekable();
+    owners.peek().is_some() && owners.all(|entry| entry.manager.as_deref() == Some(Manager::Operator.name()))
 }
 
 /// Drops what no loop reads and what would otherwise dominate the heap.
@@ -224,30 +244,78 @@ fn prune(metadata: &mut kube::core::ObjectMeta) {
     }
 }
 
-fn guarded<K: Kind + DeserializeOwned>(
+/// Between a kind's watch and its store: an object that this build cannot read must not blind the whole kind, nor be
+/// taken for one that is gone.
+struct Guard<K: Kind> {
     kind: &'static str,
-    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
-) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static {
-    events.filter_map(move |event| {
-        let unwrapped = match event {
-            Err(error) => Some(Err(error)),
-            Ok(Event::Init) => Some(Ok(Event::Init)),
-            Ok(Event::InitDone) => Some(Ok(Event::InitDone)),
-            Ok(Event::InitApply(object)) => readable(kind, object).map(|object| Ok(Event::InitApply(object))),
-            Ok(Event::Apply(object)) => readable(kind, object).map(|object| Ok(Event::Apply(object))),
-            Ok(Event::Delete(object)) => readable(kind, object).map(|object| Ok(Event::Delete(object))),
-        };
-        std::future::ready(unwrapped)
-    })
+    store: Store<K>,
+    world: Arc<World>,
+    /// Objects named by the list that is being read.
+    listed: BTreeSet<Key>,
 }
 
-fn readable<K: Kind>(kind: &'static str, object: DeserializeGuard<K>) -> Option<K> {
-    let name = super::key::Key::of(&object);
-    match object.0 {
-        Ok(object) => Some(object),
-        Err(error) => {
-            tracing::error!(kind, object = %name, error = %error.error, "object cannot be read by this version; it is left alone");
-            None
+fn guarded<K: Kind>(
+    mut guard: Guard<K>,
+    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static {
+    events.filter_map(move |event| std::future::ready(event.map(|event| guard.pass(event)).transpose()))
+}
+
+impl<K: Kind> Guard<K> {
+    fn pass(&mut self, event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
+        match event {
+            Event::Init => {
+                self.listed.clear();
+                Some(Event::Init)
+            }
+            Event::InitApply(object) => {
+                let key = Key::of(&object);
+                self.listed.insert(key.clone());
+                // What was read last is listed in its stead, so that it is not told as gone.
+                let known = || self.store.find_key(&key).map(Arc::unwrap_or_clone);
+                self.readable(&key, object).or_else(known).map(Event::InitApply)
+            }
+            Event::InitDone => {
+                let gone =
+                    self.world.unreadable.of_kind(self.kind).into_iter().filter(|key| !self.listed.contains(key));
+                gone.for_each(|key| self.clear(&key));
+                Some(Event::InitDone)
+            }
+            Event::Apply(object) => {
+                let key = Key::of(&object);
+                self.readable(&key, object).map(Event::Apply)
+            }
+            Event::Delete(object) => {
+                let key = Key::of(&object);
+                self.clear(&key);
+                object.0.ok().or_else(|| self.store.find_key(&key).map(Arc::unwrap_or_clone)).map(Event::Delete)
+            }
+        }
+    }
+
+    fn readable(&self, key: &Key, object: DeserializeGuard<K>) -> Option<K> {
+        match object.0 {
+            Ok(object) => {
+                self.clear(key);
+                Some(object)
+            }
+            Err(unreadable) => {
+                let (kind, error) = (self.kind, unreadable.error);
+                if self.world.unreadable.note(kind, key, &error) {
+                    tracing::error!(kind, object = %key, error, "an object cannot be read by this version; what stands because of it is left alone");
+                }
+                None
+            }
+        }
+    }
+
+    fn clear(&self, key: &Key) {
+        if self.world.unreadable.forget(self.kind, key) {
+            plan::writer::mark_all(&self.world);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sources_tests.rs"]
+mod tests;

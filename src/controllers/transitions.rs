@@ -2,34 +2,58 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use serde::Serialize;
+
+use super::error::Error;
 use super::key::{Key, ObjectMetaExt as _};
-use super::publish::Publishable;
-use super::sink::Notice;
+use super::publish::{Publication, Publishable};
+use super::sink::{Manager, Notice};
 use super::world::World;
 use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons::CONDITIONS;
 
-/// Tells what flipped between the status the store shows and the one just published.
-pub async fn tell<K: Publishable + Conditioned>(world: &World, object: &K, now: &[Condition]) {
-    for type_ in [types::ACCEPTED, types::RESOLVED_REFS] {
-        let find = |list: &[Condition]| list.iter().find(|condition| condition.type_ == type_).cloned();
-        let (before, after) = (find(object.conditions()), find(now));
-        let Some(after) = after else { continue };
-        let same = before.as_ref().is_some_and(|b| b.status == after.status && b.reason == after.reason);
-        let first_success = before.is_none() && after.status == Holds::True.as_str();
-        if same || first_success {
-            continue;
+/// Conditions a person must know of. Readiness comes and goes with routers, and shows on the object alone.
+const TOLD: [&str; 4] = [types::ACCEPTED, types::RESOLVED_REFS, types::COMPLETE, types::LEDGER_AVAILABLE];
+
+/// Publishes the operator's share of a status with these `conditions`, and tells what flipped once it is written.
+pub async fn publish<K: Publishable + Conditioned>(
+    world: &World,
+    object: &K,
+    conditions: &[Condition],
+    status: &impl Serialize,
+) -> Result<Publication, Error> {
+    let publication = world.published.publish(world, object, Manager::Operator, status).await?;
+    if publication == Publication::Sent {
+        for after in flipped(object.conditions(), conditions) {
+            world.sink.tell(&notice(object, after)).await;
         }
-        let notice = Notice {
-            kind: K::KIND,
-            key: Key::of(object),
-            uid: object.uid_text().to_owned(),
-            warning: after.status == Holds::False.as_str(),
-            reason: known(&after.reason),
-            action: type_,
-            sentence: if after.status == Holds::False.as_str() { after.message } else { format!("{type_} again") },
-        };
-        world.sink.tell(&notice).await;
+    }
+    Ok(publication)
+}
+
+/// Which of the told conditions are not as before.
+fn flipped<'a>(before: &[Condition], now: &'a [Condition]) -> Vec<&'a Condition> {
+    let differs = |after: &&Condition| {
+        let before = before.iter().find(|condition| condition.type_ == after.type_);
+        match before {
+            Some(before) => before.status != after.status || before.reason != after.reason,
+            None => after.status != Holds::True.as_str(),
+        }
+    };
+    now.iter().filter(|condition| TOLD.contains(&condition.type_.as_str())).filter(differs).collect()
+}
+
+fn notice<K: Publishable>(object: &K, after: &Condition) -> Notice {
+    let holds = after.status == Holds::True.as_str();
+    let type_ = TOLD.into_iter().find(|type_| *type_ == after.type_).unwrap_or(types::ACCEPTED);
+    Notice {
+        kind: K::KIND,
+        key: Key::of(object),
+        uid: object.uid_text().to_owned(),
+        warning: !holds || !after.message.is_empty(),
+        reason: known(&after.reason),
+        action: type_,
+        sentence: if holds && after.message.is_empty() { format!("{type_} again") } else { after.message.clone() },
     }
 }
 
@@ -43,4 +67,29 @@ pub trait Conditioned {
 fn known(reason: &str) -> &'static str {
     let all = CONDITIONS.iter().flat_map(|kind| kind.reasons);
     all.map(|known| known.name).find(|name| *name == reason).unwrap_or("Changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(type_: &str, status: &str, reason: &str) -> Condition {
+        let value = serde_json::json!({
+            "type": type_, "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-11-01T00:00:00Z",
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn what_turns_is_told_and_plain_success_is_not() {
+        let good = [condition("Accepted", "True", "Accepted"), condition("Ready", "False", "AwaitingRouters")];
+        assert_eq!(flipped(&[], &good), Vec::<&Condition>::new(), "a first success");
+        let bad = [condition("Accepted", "False", "Invalid")];
+        assert_eq!(flipped(&[], &bad), [&bad[0]]);
+        assert_eq!(flipped(&good, &bad), [&bad[0]]);
+        assert_eq!(flipped(&bad, &bad), Vec::<&Condition>::new(), "told once");
+        assert_eq!(flipped(&bad, &good), [&good[0]], "and back");
+        let expired = [condition("Accepted", "True", "PapersExpired")];
+        assert_eq!(flipped(&good, &expired), [&expired[0]]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,9 +17,11 @@ use super::hub::Hub;
 use super::key::Key;
 use super::patience::Patience;
 use super::plan::book::PlanBook;
-use super::plan::shard::ShardKey;
+use super::plan::shard::{CapReached, ShardKey};
 use super::publish::Published;
 use super::sink::Sink;
+use super::unreadable::Unreadable;
+use super::usage::pace::Pace;
 use crate::api::{
     Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
@@ -108,7 +110,7 @@ pub struct GatewayWord {
 
 /// Numbers that have answered as many calls as they may in a month, with that month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CapsReached(pub BTreeMap<FourHundred, String>);
+pub struct CapsReached(pub BTreeMap<FourHundred, CapReached>);
 
 /// See the module's text.
 #[derive(Debug)]
@@ -125,6 +127,8 @@ pub struct World {
     pub usage_of: DirtySet<Key>,
     /// Tenants whose account may have to be written.
     pub usage_of_tenant: DirtySet<String>,
+    /// When figures and clocks are written.
+    pub pace: Pace,
     plan: Mutex<PlanBook>,
     parts: Mutex<HashMap<(String, String), PartSeen>>,
     gateway_words: Mutex<HashMap<Key, GatewayWord>>,
@@ -137,6 +141,10 @@ pub struct World {
     pub gateways_changed: tokio::sync::watch::Sender<u64>,
     /// Scopes of plan parts whose first list is not whole yet.
     listing: Mutex<BTreeSet<String>>,
+    /// Objects that this build cannot read.
+    pub unreadable: Unreadable,
+    /// Whether usage was read once since this process leads: until then nobody can say that a cap is not reached.
+    usage_known: AtomicBool,
 }
 
 impl World {
@@ -151,6 +159,7 @@ impl World {
         seed: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
+            pace: Pace::new(settings.usage_writes_per_second),
             facts: Facts::new(stores, settings, clock),
             hub,
             sink,
@@ -166,6 +175,8 @@ impl World {
             plan_year: std::sync::atomic::AtomicI32::new(0),
             gateways_changed: tokio::sync::watch::Sender::new(0),
             listing: Mutex::default(),
+            unreadable: Unreadable::default(),
+            usage_known: AtomicBool::new(false),
             usage_of: DirtySet::default(),
             usage_of_tenant: DirtySet::default(),
         })
@@ -175,6 +186,20 @@ impl World {
     pub fn begin_term(&self) {
         self.recent_claims.begin_term();
         self.plan().begin_term();
+        self.usage_known.store(false, Ordering::Relaxed);
+    }
+
+    /// Usage has been read: reached caps are known by it, and no longer by what was written before.
+    pub fn usage_was_read(&self) {
+        if !self.usage_known.swap(true, Ordering::Relaxed) {
+            let shards = self.plan().forget_earlier_caps();
+            self.mark_shards(shards);
+        }
+    }
+
+    /// Whether usage has been read since this process leads.
+    pub fn knows_usage(&self) -> bool {
+        self.usage_known.load(Ordering::Relaxed)
     }
 
     /// The plan book.
@@ -203,7 +228,12 @@ impl World {
         *word != before
     }
 
-    /// The plan parts of `scope` (a namespace, or empty for all) are being listed.
+    /// The gateway has no workers here any longer.
+    pub fn forget_gateway_word(&self, gateway: &Key) {
+        self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner).remove(gateway);
+    }
+
+    /// The plan parts of `scope` (a namespace) are being listed.
     pub fn parts_listing(&self, scope: &str) {
         self.listing.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned());
     }
@@ -279,4 +309,29 @@ impl<K: Kind> Find<K> for Store<K> {
 pub fn reference<K: Kind>(key: &Key) -> ObjectRef<K> {
     let reference = ObjectRef::new(&key.name);
     if key.namespace.is_empty() { reference } else { reference.within(&key.namespace) }
+}
+
+/// A world without a cluster, for tests of what needs one.
+#[cfg(test)]
+pub(crate) mod bench {
+    use std::path::Path;
+
+    use super::*;
+    use crate::controllers::directory::Feeds;
+    use crate::controllers::sink::DirectorySink;
+    use crate::controllers::sources::{self, Writers};
+
+    /// Its sink is `data`; gateways are served in `telephony`.
+    pub(crate) fn world(data: &Path) -> (Arc<World>, Writers) {
+        let (stores, writers) = sources::stores();
+        let clock = Clock::SYSTEM;
+        let sink = Sink::Directory(DirectorySink::new(Feeds::new(data), clock, |_| {}));
+        let metrics = ControllerMetrics::register(&mut prometheus_client::registry::Registry::default());
+        let settings = Settings {
+            trust: Trust::Assumed,
+            gateway_namespaces: GatewayNamespaces::Only(vec!["telephony".to_owned()]),
+            usage_writes_per_second: 50,
+        };
+        (World::new(stores, Hub::default(), sink, clock, metrics, settings, 1), writers)
+    }
 }

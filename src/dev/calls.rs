@@ -4,11 +4,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::runtime::launch;
 use crate::workers::router::dialler::Dialler;
 
 /// After so long a call of our own has no answer.
@@ -90,7 +91,7 @@ async fn by_sipp(router: SocketAddr, wishes: &[Wish], folder: &Path, run: u64) -
         .fold("SEQUENTIAL\n".to_owned(), |text, wish| text + &format!("{};{};\n", wish.number, wish.caller));
     std::fs::write(folder.join("calls.csv"), lines).ok()?;
     let started_at = Timestamp::now();
-    let mut sipp = Command::new("sipp");
+    let mut sipp = launch::bound("sipp");
     let count = wishes.len().to_string();
     sipp.current_dir(folder)
         .args(["-sf", "calls.xml", "-inf", "calls.csv", "-nostdin", "-m", &count, "-r", "50", "-timeout", SIPP_WITHIN])

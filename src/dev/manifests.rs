@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt as _};
 use serde::Serialize;
@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::DevError;
 use crate::api::approval::{ApprovalSpec, ApprovalSubject, SubjectKind, Verdict};
-use crate::api::{Approval, Tenant, crds};
+use crate::api::{Approval, CallGateway, Tenant, crds};
 use crate::controllers::tenant::reviewed_digest;
+use crate::embedding::definitions;
 use crate::folder::{Folder, Object, ObjectKey, Problem, Schemas};
-use crate::runtime::kubernetes;
 
 /// Who owns the fields that `dev` applies.
 const MANAGER: &str = "fourhundred-dev";
@@ -30,13 +30,10 @@ const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
 /// Installs the custom resource definitions of this build.
 pub(super) async fn install_definitions(client: &Client, stop: &CancellationToken) -> Result<(), DevError> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut names = Vec::new();
     for crd in crds::all() {
         apply(&api, &crd.name_any(), &crds::document(&crd)).await?;
-        names.push(crd.name_any());
     }
-    let there = kubernetes::wait_for_crds(client, &names, stop, |_, _| {});
-    match tokio::time::timeout(ESTABLISHED_WITHIN, there).await {
+    match tokio::time::timeout(ESTABLISHED_WITHIN, definitions::wait(client, stop, |_| {})).await {
         Ok(_) => Ok(()),
         Err(_) => Err(DevError::NotEstablished(ESTABLISHED_WITHIN.as_secs())),
     }
@@ -58,8 +55,8 @@ pub(super) struct Applied {
     pub(super) vouched_for: Vec<String>,
 }
 
-/// Applies the folders: namespaces, Secrets, then everything else. All mistakes are told before anything is applied.
-pub(super) async fn apply_folders(client: &Client, paths: &[PathBuf], vouching: Vouching) -> Result<Applied, DevError> {
+/// Reads the folders. All mistakes are told together.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Folder>, DevError> {
     let schemas = Schemas::from_crds(&crds::all())?;
     let (mut folders, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
@@ -68,14 +65,52 @@ pub(super) async fn apply_folders(client: &Client, paths: &[PathBuf], vouching: 
             Err(found) => problems.extend(found.iter().map(listed)),
         }
     }
-    if !problems.is_empty() {
-        return Err(DevError::Manifests(problems.concat()));
+    if problems.is_empty() { Ok(folders) } else { Err(DevError::Manifests(problems.concat())) }
+}
+
+/// Namespaces of the folders' gateways.
+pub(super) fn gateway_namespaces(folders: &[Folder]) -> Result<BTreeSet<String>, DevError> {
+    let mut namespaces = BTreeSet::new();
+    for folder in folders {
+        let gateways = folder.objects.of_kind::<CallGateway>().map_err(|problems| mistaken(&problems))?;
+        namespaces.extend(gateways.iter().filter_map(|gateway| gateway.namespace()));
     }
+    Ok(namespaces)
+}
+
+/// Namespaces of the gateways that the cluster has already. A kind that was just established may not be listed yet.
+pub(super) async fn standing_gateway_namespaces(client: &Client) -> Result<BTreeSet<String>, DevError> {
+    let api = Api::<CallGateway>::all(client.clone());
+    let since = tokio::time::Instant::now();
+    loop {
+        match api.list_metadata(&ListParams::default()).await {
+            Ok(list) => return Ok(list.items.iter().filter_map(kube::ResourceExt::namespace).collect()),
+            Err(kube::Error::Api(status))
+                if matches!(status.code, 404 | 429 | 503) && since.elapsed() < ESTABLISHED_WITHIN =>
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(source) => return Err(DevError::Read { what: "the gateways", source: Box::new(source) }),
+        }
+    }
+}
+
+fn mistaken(problems: &[Problem]) -> DevError {
+    DevError::Manifests(problems.iter().map(listed).collect::<Vec<_>>().concat())
+}
+
+/// Applies the folders: namespaces, Secrets, then everything else.
+pub(super) async fn apply_folders(
+    client: &Client,
+    folders: &[Folder],
+    vouching: Vouching,
+) -> Result<Applied, DevError> {
+    let schemas = Schemas::from_crds(&crds::all())?;
     let mut applied = Applied::default();
-    for folder in &folders {
+    for folder in folders {
         apply_namespaces(client, folder, &mut applied).await?;
     }
-    for folder in &folders {
+    for folder in folders {
         for ((namespace, name), values) in folder.objects.secrets() {
             let data = values.0.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect();
             let secret = Secret { data: Some(data), metadata: named(name), ..Secret::default() };
@@ -88,7 +123,7 @@ pub(super) async fn apply_folders(client: &Client, paths: &[PathBuf], vouching: 
         }
     }
     if vouching == Vouching::Yes {
-        applied.vouched_for = vouch(client, &folders).await?;
+        applied.vouched_for = vouch(client, folders).await?;
     }
     Ok(applied)
 }
@@ -128,8 +163,7 @@ async fn apply_object(client: &Client, schemas: &Schemas, key: &ObjectKey, objec
 
 /// Approves tenants whose papers no Approval of the folders covers: on a cluster of one's own that is nobody's lie.
 async fn vouch(client: &Client, folders: &[Folder]) -> Result<Vec<String>, DevError> {
-    let decoded =
-        |problems: Vec<Problem>| DevError::Manifests(problems.iter().map(listed).collect::<Vec<_>>().concat());
+    let decoded = |problems: Vec<Problem>| mistaken(&problems);
     let (mut tenants, mut covered) = (Vec::new(), BTreeSet::new());
     for folder in folders {
         tenants.extend(folder.objects.of_kind::<Tenant>().map_err(decoded)?);

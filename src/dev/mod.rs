@@ -2,6 +2,7 @@
 //!
 //! Everything it starts ends with it: processes, ports, and the folder unless one was given. It touches a cluster it did
 //! not start only by a kubeconfig on its own command line, and says which before it does.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod assets;
 mod calls;
@@ -10,11 +11,11 @@ mod records;
 mod show;
 mod workspace;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kube::config::Kubeconfig;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,12 +23,13 @@ use self::assets::AssetsError;
 use self::manifests::Vouching;
 use self::show::Shown;
 use self::workspace::Workspace;
-use crate::commands::operator::{Arguments, LeaderElection, Workers};
-use crate::embedding::{self, Embedding, StartError};
+use crate::commands::output;
+use crate::embedding::{self, Embedding, LeaderElection, Operation, StartError, Workers};
 use crate::folder::schema::SchemaError;
 use crate::runtime::client::ClientError;
 use crate::runtime::control_plane::{ADMIN, ControlPlane, ControlPlaneError, Durability, Options};
 use crate::runtime::kubernetes::{self, ConnectError};
+use crate::workers::router::udp::Answering;
 
 /// The API server waits for open watches when it ends; ours are gone by then.
 const API_SERVER_GRACE: Duration = Duration::from_secs(1);
@@ -65,14 +67,6 @@ pub enum DevError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the kubeconfig {path} cannot be read")]
-    Kubeconfig {
-        path: PathBuf,
-        #[source]
-        source: Box<kube::config::KubeconfigError>,
-    },
-    #[error("the kubeconfig {0} has no context {1:?}: name one of its contexts with --context")]
-    NoContext(PathBuf, String),
     #[error("the schemas of this build cannot be used")]
     Schemas(#[from] SchemaError),
     #[error("nothing was applied, the manifests have mistakes:{0}")]
@@ -97,8 +91,14 @@ pub enum DevError {
     Records(#[from] ClientError),
     #[error("call records were answered with {0}: {1}")]
     RecordsRefused(u16, String),
-    #[error("no number became ready within {0} s: `kubectl describe fhn -A` says why")]
-    NothingReady(u64),
+    #[error("there is no FourHundredNumber among what was applied")]
+    NoNumbers,
+    #[error("no number became ready within {seconds} s:{why}")]
+    NothingReady {
+        seconds: u64,
+        /// A line for each number, with its Ready sentence.
+        why: String,
+    },
     #[error("{program} could not be run")]
     Program {
         program: PathBuf,
@@ -152,7 +152,9 @@ pub async fn run(dev: Dev, stop: CancellationToken) -> Result<(), DevError> {
 
 async fn prepare(dev: &Dev, workspace: &Workspace) -> Result<Ground, DevError> {
     if let Some(kubeconfig) = &dev.kubeconfig {
-        tell_context(kubeconfig, dev.context.as_deref())?;
+        let cluster = kubernetes::name_cluster(kubeconfig, dev.context.as_deref())?;
+        say(&format!("using {cluster}"));
+        say("definitions and examples stay there afterwards; the operator runs in this process");
         let kubectl = assets::find().map_or_else(|_| PathBuf::from("kubectl"), |folder| folder.join("kubectl"));
         return Ok(Ground { plane: None, kubeconfig: kubeconfig.clone(), context: dev.context.clone(), kubectl });
     }
@@ -182,16 +184,23 @@ async fn demonstrate(
     let client = kubernetes::connect(Some(&ground.kubeconfig), ground.context.clone()).await?;
     say("installing the custom resource definitions");
     manifests::install_definitions(&client, stop_operator).await?;
+    let folders = manifests::read(&dev.examples)?;
+    let mut gateways = manifests::gateway_namespaces(&folders)?;
+    if ground.plane.is_some() && dev.data.is_some() {
+        // Whatever stands in a cluster of one's own from an earlier run.
+        gateways.extend(manifests::standing_gateway_namespaces(&client).await?);
+    }
     say("starting the operator with a router and a biller inside");
-    *operator = Some(start_operator(ground, workspace, stop_operator)?);
+    *operator = Some(start_operator(ground, workspace, gateways, stop_operator)?);
     let names: Vec<String> = dev.examples.iter().map(|path| path.display().to_string()).collect();
     say(&format!("applying {}", names.join(" ")));
     let vouching = if ground.plane.is_some() { Vouching::Yes } else { Vouching::No };
-    let applied = manifests::apply_folders(&client, &dev.examples, vouching).await?;
+    let applied = manifests::apply_folders(&client, &folders, vouching).await?;
     for tenant in &applied.vouched_for {
         say(&format!("approved the papers of tenant {tenant}, since nobody had: `dev` alone does so"));
     }
-    say(&format!("{} objects applied; waiting for numbers to be ready", applied.objects));
+    let objects = output::counted(applied.objects, "object");
+    say(&format!("{objects} applied; waiting for numbers to be ready"));
     let numbers = records::ready_numbers(&client).await?;
     let traffic = records::traffic(&client, &numbers, workspace.path(), run).await?;
     say("waiting for usage to reach status");
@@ -208,13 +217,14 @@ async fn demonstrate(
 fn start_operator(
     ground: &Ground,
     workspace: &Workspace,
+    gateway_namespaces: BTreeSet<String>,
     stop: &CancellationToken,
 ) -> Result<JoinHandle<()>, DevError> {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arguments = Arguments {
+    let operation = Operation {
         kubeconfig: Some(ground.kubeconfig.clone()),
         context: ground.context.clone(),
-        gateway_namespaces: vec!["*".to_owned()],
+        gateway_namespaces: gateway_namespaces.into_iter().collect(),
         namespace: "fourhundred-system".to_owned(),
         leader_election: LeaderElection::None,
         data: workspace.path().join("operator"),
@@ -224,30 +234,17 @@ fn start_operator(
         bind: loopback,
         http: SocketAddr::new(loopback, 0),
         usage_writes_per_second: 50,
+        answering: Answering::default(),
         clock_at: None,
-        crash_point: None,
+        crash_points: None,
     };
-    let embedding = Embedding::open(&arguments)?;
+    let embedding = Embedding::open(&operation)?;
     let stop = stop.clone();
     Ok(tokio::spawn(async move {
-        if let Err(error) = embedding::operate(arguments, embedding, stop).await {
+        if let Err(error) = embedding::operate(operation, embedding, stop).await {
             tracing::error!(%error, "the operator ended");
         }
     }))
-}
-
-/// Which cluster is about to be touched.
-fn tell_context(path: &Path, context: Option<&str>) -> Result<(), DevError> {
-    let kubeconfig = Kubeconfig::read_from(path)
-        .map_err(|source| DevError::Kubeconfig { path: path.to_owned(), source: Box::new(source) })?;
-    let context = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
-    let named = kubeconfig.contexts.iter().find(|named| named.name == context).and_then(|named| named.context.as_ref());
-    let Some(named) = named else { return Err(DevError::NoContext(path.to_owned(), context)) };
-    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == named.cluster);
-    let server = cluster.and_then(|cluster| cluster.cluster.as_ref()?.server.clone()).unwrap_or_default();
-    say(&format!("using context {context} of {}: {server}", path.display()));
-    say("definitions and examples stay there afterwards; the operator runs in this process");
-    Ok(())
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
@@ -259,5 +256,10 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// Progress, one line a step.
 fn say(text: &str) {
-    println!("==> {text}");
+    show(&format!("==> {text}\n"));
+}
+
+/// To standard output; what cannot be shown ends nothing.
+fn show(text: &str) {
+    let _ = output::print(text);
 }

@@ -1,6 +1,7 @@
 //! The traffic: which numbers are ready, calls to them, and the records a softswitch would send of these calls.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,9 +15,11 @@ use tokio::net::TcpStream;
 
 use super::calls::{self, Placed, Sender, Wish};
 use super::{DevError, say};
-use crate::api::call_gateway::Protocol;
+use crate::api::call_gateway::{Protocol, RecordFormat, RecordSource};
 use crate::api::conditions::READY;
 use crate::api::{CallGateway, FourHundredNumber};
+use crate::commands::output::counted;
+use crate::controllers::key::Key;
 use crate::runtime::client;
 
 /// Numbers are usually ready a second after they are applied.
@@ -68,26 +71,54 @@ pub(super) async fn ready_numbers(client: &Client) -> Result<Vec<ReadyNumber>, D
         if !ready.is_empty() {
             first.get_or_insert_with(Instant::now);
         }
-        let enough = first.is_some_and(|first| ready.len() == all || first.elapsed() >= JOIN_WITHIN);
+        let enough = first.is_some_and(|first| ready.len() == all.len() || first.elapsed() >= JOIN_WITHIN);
         if enough {
-            if ready.len() < all {
-                say(&format!("{} of {all} numbers are ready; `kubectl describe fhn -A` says why not all", ready.len()));
+            if ready.len() < all.len() {
+                let (some, all) = (ready.len(), counted(all.len(), "number"));
+                say(&format!("ready are {some} of {all}; `kubectl describe fhn -A` says why not all"));
             }
             return Ok(ready.into_iter().take(NUMBERS_CALLED).collect());
         }
         if began.elapsed() >= READY_WITHIN {
-            return Err(DevError::NothingReady(READY_WITHIN.as_secs()));
+            return Err(nothing_ready(&all));
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-async fn look(client: &Client) -> Result<(Vec<ReadyNumber>, usize), DevError> {
+/// Once the error is told the cluster is gone, so the numbers' own sentences come with it.
+fn nothing_ready(numbers: &[FourHundredNumber]) -> DevError {
+    if numbers.is_empty() {
+        return DevError::NoNumbers;
+    }
+    let (told, more) = numbers.split_at(numbers.len().min(NUMBERS_CALLED));
+    let mut why = String::new();
+    // Writing to a String cannot fail.
+    for number in told {
+        let _ = write!(why, "\n  {}: {}", Key::of(number), ready_sentence(number));
+    }
+    if !more.is_empty() {
+        let _ = write!(why, "\n  and {} more", more.len());
+    }
+    DevError::NothingReady { seconds: READY_WITHIN.as_secs(), why }
+}
+
+fn ready_sentence(number: &FourHundredNumber) -> String {
+    let conditions = number.status.iter().flat_map(|status| &status.conditions);
+    match conditions.into_iter().find(|condition| condition.type_ == READY) {
+        Some(ready) if ready.status == "True" => "is ready, but its gateway's listeners are not open".to_owned(),
+        Some(ready) => format!("{}: {}", ready.reason, ready.message),
+        None => "the operator has not looked at it yet".to_owned(),
+    }
+}
+
+/// The numbers that take calls, and all there are.
+async fn look(client: &Client) -> Result<(Vec<ReadyNumber>, Vec<FourHundredNumber>), DevError> {
     let failed = |source| DevError::Read { what: "the numbers", source: Box::new(source) };
     let numbers = Api::<FourHundredNumber>::all(client.clone()).list(&ListParams::default()).await.map_err(failed)?;
     let gateways = Api::<CallGateway>::all(client.clone()).list(&ListParams::default()).await.map_err(failed)?;
-    let all = numbers.items.len();
-    let ready = numbers.items.into_iter().filter_map(|object| {
+    let all = numbers.items;
+    let ready = all.iter().filter_map(|object| {
         let status = object.status.as_ref()?;
         status.conditions.iter().find(|condition| condition.type_ == READY && condition.status == "True")?;
         let number = status.number.clone()?;
@@ -97,7 +128,7 @@ async fn look(client: &Client) -> Result<(Vec<ReadyNumber>, usize), DevError> {
             .items
             .iter()
             .find(|gateway| gateway.name_any() == reference.name && gateway.namespace() == namespace)?;
-        let ready = ReadyNumber { gateway: gateway.clone(), number, object };
+        let ready = ReadyNumber { gateway: gateway.clone(), number, object: object.clone() };
         ready.address(Protocol::Udp).map(|_| ready)
     });
     let ready: Vec<ReadyNumber> = ready.collect();
@@ -140,13 +171,16 @@ pub(super) async fn traffic(
         let run = run.wrapping_add(position as u64);
         let (sender, placed) = calls::place(router, &wishes, folder, run).await.map_err(DevError::Calls)?;
         tell(sender, router, &placed);
-        let records: Vec<Value> = placed.iter().enumerate().flat_map(|(at, call)| records_of(call, at)).collect();
+        let Some(number) = numbers.first() else { continue };
+        let source = source_of(&number.gateway);
+        let records: Vec<Value> =
+            placed.iter().enumerate().flat_map(|(at, call)| records_of(call, at, &source)).collect();
         wait_until_ended(&records).await;
-        if let Some(number) = numbers.first() {
-            hand_over(client, number, &records).await?;
-        }
-        for call in placed.iter().filter(|call| call.status == Some(302)) {
-            *traffic.offered.entry(call.number.clone()).or_default() += 1;
+        // Nobody will show calls whose records nobody got.
+        if hand_over(client, number, &records).await? == HandedOver::Yes {
+            for call in placed.iter().filter(|call| call.status == Some(302)) {
+                *traffic.offered.entry(call.number.clone()).or_default() += 1;
+            }
         }
         traffic.records.extend(records);
     }
@@ -162,13 +196,20 @@ fn tell(sender: Sender, router: SocketAddr, placed: &[Placed]) {
     let silent = placed.iter().filter(|call| call.status.is_none()).count();
     let refused = placed.len() - redirected - silent;
     say(&format!(
-        "{} calls placed by {by} at {router}: {redirected} redirected, {refused} refused, {silent} without an answer",
-        placed.len()
+        "{} placed by {by} at {router}: {redirected} redirected, {refused} refused, {silent} without an answer",
+        counted(placed.len(), "call")
     ));
 }
 
+/// A switch that the gateway takes neutral records from. Where it lists its switches, no other's are taken.
+fn source_of(gateway: &CallGateway) -> String {
+    let sources = gateway.spec.call_records.iter().flat_map(|records| &records.sources);
+    let neutral = |source: &&RecordSource| source.format.is_none_or(|format| format == RecordFormat::Neutral);
+    sources.into_iter().find(neutral).map_or_else(|| "dev".to_owned(), |source| source.name.clone())
+}
+
 /// The caller's leg and the leg to the destination. A refused call makes none: a redirect server keeps no state.
-fn records_of(call: &Placed, position: usize) -> Vec<Value> {
+fn records_of(call: &Placed, position: usize, source: &str) -> Vec<Value> {
     if call.status != Some(302) {
         return Vec::new();
     }
@@ -178,7 +219,7 @@ fn records_of(call: &Placed, position: usize) -> Vec<Value> {
     };
     let talk = 500 + 150 * i64::try_from(position % 10).unwrap_or(0);
     let record = |leg: u8, destination: Option<&str>| {
-        json!({"source": "dev", "callId": call.call_id, "leg": leg, "number": call.number, "caller": call.caller,
+        json!({"source": source, "callId": call.call_id, "leg": leg, "number": call.number, "caller": call.caller,
             "destination": destination, "startedAt": after(0), "answeredAt": after(300), "endedAt": after(300 + talk),
             "outcome": "Answered", "cause": 16})
     };
@@ -198,14 +239,21 @@ async fn wait_until_ended(records: &[Value]) {
     }
 }
 
-async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> Result<(), DevError> {
+/// Whether somebody has the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HandedOver {
+    Yes,
+    No,
+}
+
+async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> Result<HandedOver, DevError> {
     let Some(address) = number.address(Protocol::Http) else {
         say("the gateway has no HTTP listener: no call records are handed over");
-        return Ok(());
+        return Ok(HandedOver::No);
     };
     let Some(token) = token(client, &number.gateway).await? else {
         say("the gateway names no Secret for call records: none are handed over");
-        return Ok(());
+        return Ok(HandedOver::No);
     };
     let body = records.iter().fold(String::new(), |text, record| format!("{text}{record}\n"));
     let (status, answer) =
@@ -215,8 +263,8 @@ async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> 
     if status != 200 {
         return Err(DevError::RecordsRefused(status, answer));
     }
-    say(&format!("{} call records handed over: {answer}", records.len()));
-    Ok(())
+    say(&format!("{} handed over: {answer}", counted(records.len(), "call record")));
+    Ok(HandedOver::Yes)
 }
 
 async fn token(client: &Client, gateway: &CallGateway) -> Result<Option<String>, DevError> {
@@ -247,7 +295,8 @@ pub(super) async fn usage_shown(client: &Client, traffic: &Traffic) -> Result<()
             return Ok(());
         }
         if began.elapsed() >= USAGE_WITHIN {
-            say(&format!("{missing} numbers do not show their usage after {} s", USAGE_WITHIN.as_secs()));
+            let (missing, seconds) = (counted(missing, "number"), USAGE_WITHIN.as_secs());
+            say(&format!("after {seconds} s usage is still missing at {missing}"));
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
@@ -272,13 +321,40 @@ mod tests {
 
     #[test]
     fn a_redirected_call_makes_the_records_of_its_legs_and_a_refused_one_none() {
-        assert!(records_of(&call(403, None), 0).is_empty());
-        assert_eq!(records_of(&call(302, Some("holiday")), 0).len(), 1);
-        let records = records_of(&call(302, Some("13800138000")), 3);
+        assert!(records_of(&call(403, None), 0, "dev").is_empty());
+        assert_eq!(records_of(&call(302, Some("holiday")), 0, "dev").len(), 1);
+        let records = records_of(&call(302, Some("13800138000")), 3, "fs-2");
         let legs: Vec<u8> = records
             .iter()
             .map(|record| CallRecord::from_json(record.to_string().as_bytes()).unwrap().identity().leg)
             .collect();
         assert_eq!(legs, [0, 1]);
+        assert_eq!(records[1]["source"], "fs-2");
+    }
+
+    #[test]
+    fn records_come_from_a_switch_that_the_gateway_lists() {
+        let gateway = |records: Value| -> CallGateway {
+            let spec = json!({"listeners": [], "trunk": {"host": "10.0.0.1"}, "callRecords": records});
+            serde_json::from_value(json!({"metadata": {"name": "east"}, "spec": spec})).unwrap()
+        };
+        assert_eq!(source_of(&gateway(json!({}))), "dev");
+        let sources = json!({"sources": [
+            {"name": "old", "format": "AsteriskCsv"}, {"name": "fs-2"}, {"name": "fs-3", "format": "Neutral"}]});
+        assert_eq!(source_of(&gateway(sources)), "fs-2");
+    }
+
+    #[test]
+    fn numbers_that_are_not_ready_are_told_with_their_own_sentences() {
+        let number: FourHundredNumber = serde_json::from_value(json!({
+            "metadata": {"name": "desk", "namespace": "globex"},
+            "spec": {"gatewayRef": {"name": "east"}, "tariffRef": {"name": "standard"}, "destinations": [], "rules": []},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Unverified",
+                "message": "nobody approved the papers", "lastTransitionTime": "2026-11-23T00:00:00Z"}]},
+        }))
+        .unwrap();
+        let sentence = nothing_ready(&[number]).to_string();
+        assert!(sentence.ends_with("\n  globex/desk: Unverified: nobody approved the papers"), "{sentence}");
+        assert!(matches!(nothing_ready(&[]), DevError::NoNumbers));
     }
 }

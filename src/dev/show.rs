@@ -2,23 +2,25 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Client;
 use kube::api::Api;
 use serde_json::{Value, json};
 
 use super::records::{ReadyNumber, Traffic};
-use super::{DevError, say};
+use super::{DevError, say, show};
 use crate::api::Tariff;
 use crate::api::call_gateway::Protocol;
+use crate::commands::route;
+use crate::controllers::key::Key;
 use crate::controllers::tariff;
 use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::rate::{MonthPackage, PackageUse};
 use crate::domain::rating::{CallRecord, Charge, rate_call};
 use crate::domain::routing::decision::DecisionDocument;
-use crate::runtime::client;
+use crate::runtime::{client, launch};
 
 /// A caller whose call shows schedule, screening and rules at work.
 const ASKED_FROM: &str = "075566661234";
@@ -35,8 +37,8 @@ impl Shown<'_> {
     /// Numbers, timetables, gateways and tenants, by kubectl itself.
     pub(super) async fn tables(&self) -> Result<(), DevError> {
         let arguments = ["get", "fhn,rsch,cgw,ten", "--all-namespaces"];
-        println!("\n$ kubectl {}", arguments.join(" "));
-        let mut kubectl = Command::new(self.kubectl);
+        show(&format!("\n$ kubectl {}\n", arguments.join(" ")));
+        let mut kubectl = launch::bound(self.kubectl);
         kubectl.arg("--kubeconfig").arg(self.ground_kubeconfig);
         if let Some(context) = self.context {
             kubectl.args(["--context", context]);
@@ -46,7 +48,7 @@ impl Shown<'_> {
         let failed = |source| DevError::Program { program: self.kubectl.to_owned(), source };
         let output = tokio::task::spawn_blocking(move || kubectl.output()).await;
         let output = output.map_err(|error| failed(error.into()))?.map_err(failed)?;
-        print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        show(&format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)));
         Ok(())
     }
 
@@ -55,7 +57,8 @@ impl Shown<'_> {
         let rules = |number: &&ReadyNumber| number.object.spec.rules.len();
         let Some(number) = traffic.numbers.iter().max_by_key(rules) else { return Ok(()) };
         let Some(address) = number.address(Protocol::Http) else { return Ok(()) };
-        let question = json!({"to": number.number, "from": ASKED_FROM}).to_string();
+        let at = Timestamp::now();
+        let question = json!({"to": number.number, "from": ASKED_FROM, "at": at}).to_string();
         let (status, body) = client::send(
             &address.to_string(),
             "POST",
@@ -65,10 +68,13 @@ impl Shown<'_> {
             question.as_bytes(),
         )
         .await?;
-        println!("\nWhy does a call from {ASKED_FROM} to {} go where it goes?", number.number);
+        show(&format!("\nWhy does a call from {ASKED_FROM} to {} go where it goes?\n", number.number));
         match serde_json::from_slice::<DecisionDocument>(&body) {
-            Ok(decision) if status == 200 => print!("{}", explained(&decision)),
-            _ => println!("  the gateway answered {status}: its listener asks for a token"),
+            Ok(decision) if status == 200 => {
+                let holder = Key::of(&number.object).to_string();
+                show(&route::text(Some(&holder), Some(ASKED_FROM), at, &decision));
+            }
+            _ => show(&format!("  the gateway answered {status}: its listener asks for a token\n")),
         }
         Ok(())
     }
@@ -86,9 +92,10 @@ impl Shown<'_> {
             if let Some((record, charge)) = charged {
                 let destination = record["destination"].as_str().unwrap_or_default();
                 let caller = record["caller"].as_str().unwrap_or_default();
-                println!("\nWhat does the call from {caller} to {} and on to {destination} cost?", number.number);
+                let number = &number.number;
+                show(&format!("\nWhat does the call from {caller} to {number} and on to {destination} cost?\n"));
                 for line in charge.explain().lines() {
-                    println!("  {line}");
+                    show(&format!("  {line}\n"));
                 }
                 return Ok(());
             }
@@ -98,48 +105,31 @@ impl Shown<'_> {
 
     /// What to try.
     pub(super) fn next_lines(&self, traffic: &Traffic, once: bool, took: Duration) {
-        println!();
+        show("\n");
         say(&format!("done in {} s", took.as_secs()));
-        if once {
-            return;
-        }
-        println!("\nIt stays up until Ctrl-C. In another terminal:");
-        println!("  export KUBECONFIG={}", self.ground_kubeconfig.display());
-        if self.kubectl.is_absolute() {
-            println!("  alias kubectl={}", self.kubectl.display());
-        }
-        if let Some(number) = traffic.numbers.first() {
-            let name = number.object.metadata.name.clone().unwrap_or_default();
-            let namespace = number.object.metadata.namespace.clone().unwrap_or_default();
-            println!("  kubectl get fhn -A -w");
-            println!("  kubectl -n {namespace} describe fhn {name}");
-            println!("  kubectl -n {namespace} edit fhn {name}          # routed anew within a second");
-            let question = json!({"to": number.number, "from": "010 6666 0000"});
-            if let Some(address) = number.address(Protocol::Http) {
-                println!("  curl -s 'http://{address}/v1/route?explain=true' -d '{question}'");
-            }
+        if !once {
+            show(&self.to_try(traffic));
         }
     }
-}
 
-fn explained(decision: &DecisionDocument) -> String {
-    let mut text = String::new();
-    for line in decision.trace.iter().flatten() {
-        let step = serde_json::to_value(line.step).ok().and_then(|step| step.as_str().map(str::to_owned));
-        let name = line.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-        let because = line.because.as_ref().map(|because| format!(" ({because} differ)")).unwrap_or_default();
+    fn to_try(&self, traffic: &Traffic) -> String {
+        let mut text = "\nIt stays up until Ctrl-C. In another terminal:\n".to_owned();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {:<10} {}{name}{because}", step.unwrap_or_default(), line.result);
+        let _ = writeln!(text, "  export KUBECONFIG={}", self.ground_kubeconfig.display());
+        if self.kubectl.is_absolute() {
+            let _ = writeln!(text, "  alias kubectl={}", self.kubectl.display());
+        }
+        let Some(number) = traffic.numbers.first() else { return text };
+        let Key { namespace, name } = Key::of(&number.object);
+        let _ = writeln!(text, "  kubectl get fhn -A -w");
+        let _ = writeln!(text, "  kubectl -n {namespace} describe fhn {name}");
+        let _ = writeln!(text, "  kubectl -n {namespace} edit fhn {name}          # routed anew within a second");
+        if let Some(address) = number.address(Protocol::Http) {
+            let question = json!({"to": number.number, "from": "010 6666 0000"});
+            let _ = writeln!(text, "  curl -s 'http://{address}/v1/route?explain=true' -d '{question}'");
+        }
+        text
     }
-    let destinations: Vec<&str> =
-        decision.destinations.iter().flatten().map(|destination| destination.number.as_str()).collect();
-    let answer = match (&decision.announcement, &decision.reason) {
-        _ if !destinations.is_empty() => format!("try {}", destinations.join(", then ")),
-        (Some(announcement), _) => format!("announcement {announcement}"),
-        (None, Some(reason)) => format!("refused: {}", reason.as_str()),
-        (None, None) => "nothing".to_owned(),
-    };
-    text + &format!("  {:<10} {answer}\n", "answer")
 }
 
 /// The first charge of a number's month, rated as the ledger rated it: nothing used of its package before.

@@ -66,7 +66,10 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || ParseDigestError(text.chars().take(80).collect());
-        let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.is_ascii()).ok_or_else(wrong)?;
+        // One form only, the one that is written: a digest is compared as text too.
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.bytes().all(is_digit));
+        let digits = digits.ok_or_else(wrong)?;
         let mut bytes = [0_u8; 32];
         for (index, byte) in bytes.iter_mut().enumerate() {
             let pair = digits.get(index * 2..index * 2 + 2).ok_or_else(wrong)?;
@@ -99,6 +102,9 @@ mod tests {
         assert_eq!(digest.to_string(), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(digest.short(), "ba7816bf8f01cfea");
-        assert!("sha256:ba".parse::<Digest>().is_err());
+        let signs = digest.to_string().replace("ba78", "+a78");
+        for wrong in ["sha256:ba", &digest.to_string().to_uppercase().replace("SHA", "sha"), &signs] {
+            assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
+        }
     }
 }

@@ -1,20 +1,23 @@
-//! Routers outside this process: one long poll each, so that what they serve is known as soon as they serve it. A ready
-//! router that is silent for ten seconds leaves the quorum and is told on its gateway.
+//! Routers outside this process: one long poll each, so that what they serve is known as soon as they serve it.
+//!
+//! A router that refuses the connection or says that it is not ready leaves the quorum at once. One that was ready and
+//! is silent for ten seconds may still be answering calls: it counts, with what it said last, and its gateway says so.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
-use super::words::acknowledge;
-use crate::commands::operator::Arguments;
-use crate::controllers::key::Key;
+use super::Endpoint;
+use super::words::{acknowledge, fell_silent};
 use crate::controllers::plan::acks::RouterWord;
 use crate::controllers::world::World;
 use crate::domain::digest::Digest;
-use crate::runtime::client;
+use crate::runtime::client::{self, ClientError};
+use crate::runtime::sentence::with_causes;
 use crate::workers::house::part_name;
 use crate::workers::plan::Served;
 
@@ -22,47 +25,38 @@ use crate::workers::plan::Served;
 const WAIT_SECONDS: u64 = 5;
 /// A router that does not answer for so long is silent.
 const SILENT: Duration = Duration::from_secs(10);
+/// Between questions that got no answer.
+const PAUSE: Duration = Duration::from_millis(500);
 
-/// A router's API.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    gateway: Key,
-    /// `HOST:PORT`
-    address: String,
-    token: String,
+/// What a question to a router came to.
+#[derive(Debug)]
+enum Hearing {
+    Served(Served),
+    /// Nobody listens there, or it says that it does not serve.
+    Away(String),
+    /// It may be there and cannot be heard.
+    Silence(String),
 }
 
-/// The endpoints on the command line.
-pub fn endpoints(arguments: &Arguments) -> Result<Vec<Endpoint>, StartError> {
-    let token = match &arguments.worker_token_file {
-        Some(path) => super::read_token(path)?,
-        None => String::new(),
-    };
-    let parse = |text: &String| {
-        let wrong = || StartError::Endpoint(text.clone());
-        let (gateway, url) = text.split_once('=').ok_or_else(wrong)?;
-        let (namespace, name) = gateway.split_once('/').ok_or_else(wrong)?;
-        let address = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
-        Ok(Endpoint { gateway: Key::new(namespace, name), address: address.to_owned(), token: token.clone() })
-    };
-    arguments.worker_endpoints.iter().map(parse).collect()
-}
-
-/// Follows one router until `stop`.
-pub async fn follow(world: Arc<World>, endpoint: Endpoint, stop: CancellationToken) {
+/// Follows one router, which asks for `token`, until `stop`.
+pub async fn follow(world: Arc<World>, endpoint: Endpoint, token: String, stop: CancellationToken) {
+    let Endpoint { gateway, address } = endpoint;
     let mut parts: BTreeMap<String, Digest> = BTreeMap::new();
     let (mut epoch, mut cursor) = (String::new(), 0_u64);
+    let mut heard = Instant::now();
     loop {
         // The first question is answered at once; later ones when something changed.
         let wait = if epoch.is_empty() { 0 } else { WAIT_SECONDS };
         let path = format!("/v1/plan?epoch={epoch}&cursor={cursor}&wait={wait}");
-        let asked = client::get::<Served>(&endpoint.address, &path, &endpoint.token);
+        let left = SILENT.saturating_sub(heard.elapsed()).max(Duration::from_secs(WAIT_SECONDS + 1));
+        let asked = client::get::<Served>(&address, &path, &token);
         let answer = tokio::select! {
             () = stop.cancelled() => return,
-            answer = tokio::time::timeout(SILENT, asked) => answer,
+            answer = tokio::time::timeout(left, asked) => answer.ok(),
         };
-        match answer {
-            Ok(Ok(served)) => {
+        let why = match hearing(answer) {
+            Hearing::Served(served) => {
+                heard = Instant::now();
                 if served.whole || served.epoch != epoch {
                     parts.clear();
                 }
@@ -73,32 +67,56 @@ pub async fn follow(world: Arc<World>, endpoint: Endpoint, stop: CancellationTok
                         None => parts.remove(&change.part),
                     };
                 }
-                let served = parts
-                    .iter()
-                    .filter_map(|(name, digest)| {
-                        Some((part_name(&endpoint.gateway.namespace, name)?.to_owned(), *digest))
-                    })
-                    .collect();
-                acknowledge(
-                    &world,
-                    &endpoint.gateway,
-                    &endpoint.address,
-                    Some(RouterWord { ready: true, parts: served }),
-                );
-            }
-            failed => {
-                let why = match failed {
-                    Ok(Err(error)) => error.to_string(),
-                    _ => "no answer in time".to_owned(),
+                let own = |(name, digest): (&String, &Digest)| {
+                    Some((part_name(&gateway.namespace, name)?.to_owned(), *digest))
                 };
-                tracing::debug!(gateway = %endpoint.gateway, router = endpoint.address, why, "router does not tell what it serves");
-                epoch.clear();
-                acknowledge(&world, &endpoint.gateway, &endpoint.address, None);
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
-                }
+                let parts = parts.iter().filter_map(own).collect();
+                acknowledge(&world, &gateway, &address, Some(RouterWord { ready: true, silent: false, parts }));
+                continue;
             }
+            Hearing::Away(why) => {
+                acknowledge(&world, &gateway, &address, None);
+                why
+            }
+            Hearing::Silence(why) => {
+                if heard.elapsed() >= SILENT {
+                    fell_silent(&world, &gateway, &address);
+                }
+                why
+            }
+        };
+        tracing::debug!(%gateway, router = address, why, "router does not tell what it serves");
+        epoch.clear();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
         }
+    }
+}
+
+fn hearing(answer: Option<Result<Served, ClientError>>) -> Hearing {
+    match answer {
+        Some(Ok(served)) => Hearing::Served(served),
+        Some(Err(error @ ClientError::Status(_))) => Hearing::Away(error.to_string()),
+        Some(Err(ClientError::Connection(address, source))) if source.kind() == ErrorKind::ConnectionRefused => {
+            Hearing::Away(format!("{address} refuses connections"))
+        }
+        Some(Err(error)) => Hearing::Silence(with_causes(&error)),
+        None => Hearing::Silence("no answer in time".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_refuses_or_says_that_he_does_not_serve_is_away() {
+        let failed = |kind: ErrorKind| Some(Err(ClientError::Connection("r:1".to_owned(), kind.into())));
+        assert!(matches!(hearing(failed(ErrorKind::ConnectionRefused)), Hearing::Away(_)));
+        assert!(matches!(hearing(Some(Err(ClientError::Status(503)))), Hearing::Away(_)));
+        assert!(matches!(hearing(failed(ErrorKind::ConnectionReset)), Hearing::Silence(_)));
+        assert!(matches!(hearing(failed(ErrorKind::TimedOut)), Hearing::Silence(_)));
+        assert!(matches!(hearing(None), Hearing::Silence(_)));
     }
 }

@@ -4,6 +4,9 @@
 //! of what is served and of which listeners are open the other.
 
 mod acks;
+pub mod definitions;
+mod operate;
+mod operation;
 mod secrets;
 mod words;
 
@@ -13,29 +16,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::crds;
-use crate::commands::operator::{Arguments, LeaderElection, Workers};
-use crate::controllers::hub::Hub;
-use crate::controllers::sink::{ClusterSink, Sink};
-use crate::controllers::world::{GatewayNamespaces, Settings, Trust, World};
-use crate::controllers::{run, sources};
 use crate::ledger::crash::CrashPoints;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, reopening, sqlite};
 use crate::runtime::clock::Clock;
 use crate::runtime::http::{Readiness, probes, serve};
-use crate::runtime::kubernetes::{self, ConnectError};
-use crate::runtime::lease::Candidate;
 use crate::runtime::metrics::ControllerMetrics;
-use crate::workers::feed;
 use crate::workers::house::{self, House};
+use crate::workers::router::udp::Answering;
 
-pub use words::{follow_house, told};
+pub use operate::operate;
+pub use operation::{Endpoint, LeaderElection, NotAnEndpoint, Operation, Workers};
+pub use words::{follow_house, follow_ledger, told};
 
 /// The process could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +46,8 @@ pub enum StartError {
     Ledger(#[source] LedgerError),
     #[error("{0} cannot be listened on")]
     Listen(std::net::SocketAddr, #[source] std::io::Error),
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),
-    #[error("{0:?} is no worker endpoint: NAMESPACE/GATEWAY=http://HOST:PORT is needed")]
-    Endpoint(String),
     #[error("the file {0} with the workers' token cannot be read")]
     Token(PathBuf, #[source] std::io::Error),
 }
@@ -99,6 +91,7 @@ pub struct Opening {
     pub clock: Clock,
     pub crash_points: Option<CrashPoints>,
     pub roles: Roles,
+    pub answering: Answering,
 }
 
 /// What workers in this process do.
@@ -113,18 +106,19 @@ impl Opening {
     /// Router and biller, at the system's clock or from `clock_at` on.
     pub fn new(data: PathBuf, bind: IpAddr, clock_at: Option<Timestamp>) -> Self {
         let clock = clock_at.map_or(Clock::SYSTEM, Clock::showing);
-        Self { data, bind, clock, crash_points: None, roles: Roles::RouterAndBiller }
+        Self { data, bind, clock, crash_points: None, roles: Roles::RouterAndBiller, answering: Answering::default() }
     }
 }
 
 impl Embedding {
-    /// Opens the data directory as the arguments ask. Nothing is served yet, and no API server is asked.
-    pub fn open(arguments: &Arguments) -> Result<Self, StartError> {
+    /// Opens the data directory as the operation asks. Nothing is served yet, and no API server is asked.
+    pub fn open(operation: &Operation) -> Result<Self, StartError> {
         let opening = Opening {
-            crash_points: arguments.crash_point.clone(),
-            ..Opening::new(arguments.data.clone(), arguments.bind, arguments.clock_at)
+            crash_points: operation.crash_points.clone(),
+            answering: operation.answering,
+            ..Opening::new(operation.data.clone(), operation.bind, operation.clock_at)
         };
-        match arguments.workers {
+        match operation.workers {
             Workers::Embedded => Self::with_workers(&opening),
             Workers::None => Self::without_workers(&opening),
         }
@@ -150,7 +144,7 @@ impl Embedding {
             clock: opening.clock,
             ledger: embedding.ledger.clone(),
             routes_calls: opening.roles != Roles::Biller,
-            calls_per_second_and_peer: None,
+            answering: opening.answering,
             epoch: format!("{:016x}", embedding.seed),
         };
         let house = House::open(options).map_err(|source| StartError::Data { path: opening.data.clone(), source })?;
@@ -185,121 +179,6 @@ pub fn read_token(path: &Path) -> Result<String, StartError> {
     Ok(text.trim().to_owned())
 }
 
-/// Runs the operator until `stop`.
-pub async fn operate(arguments: Arguments, embedding: Embedding, stop: CancellationToken) -> Result<(), StartError> {
-    let Embedding { house, ledger, registry, metrics, clock, seed } = embedding;
-    let mut tasks = tokio::task::JoinSet::new();
-    if let Some(house) = &house {
-        tasks.spawn(house.clone().run(stop.clone()));
-    }
-    let readiness = Readiness::default();
-    readiness.wait_for("client", "no API server has answered yet");
-    tasks.spawn(probe(&arguments.data, arguments.http, &readiness, registry, &stop).await?);
-
-    let client = kubernetes::connect(arguments.kubeconfig.as_deref(), arguments.context.clone()).await?;
-    let namespaces = gateway_namespaces(&arguments);
-    if let Some(house) = &house {
-        feed_house(&client, house, &namespaces, &stop);
-    }
-    if wait_for_crds(&client, &readiness, &stop).await {
-        let instance = format!("{}-{seed:08x}", host_name());
-        let sink = Sink::Cluster(ClusterSink::new(client.clone(), instance.clone()));
-        let settings = Settings {
-            trust: Trust::Approvals,
-            gateway_namespaces: namespaces,
-            usage_writes_per_second: arguments.usage_writes_per_second,
-        };
-        let (stores, writers) = sources::stores();
-        let world = World::new(stores, Hub::default(), sink, clock, metrics, settings, seed);
-        sources::watch_cluster(&client, writers, &world, &stop);
-        if let Some(house) = &house {
-            tasks.spawn(words::follow_house(world.clone(), house.clone(), stop.clone()));
-            tasks.spawn(secrets::follow_gateways(client.clone(), world.clone(), house.clone(), stop.clone()));
-        }
-        for endpoint in acks::endpoints(&arguments)? {
-            tasks.spawn(acks::follow(world.clone(), endpoint, stop.clone()));
-        }
-        lead(&arguments, client, world, ledger, &readiness, instance, &stop).await;
-    }
-    stop.cancelled().await;
-    while tasks.join_next().await.is_some() {}
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Leads whenever it may, until `stop`.
-async fn lead(
-    arguments: &Arguments,
-    client: Client,
-    world: Arc<World>,
-    ledger: Option<Arc<dyn Ledger>>,
-    readiness: &Readiness,
-    identity: String,
-    stop: &CancellationToken,
-) {
-    readiness.wait_for("stores", "the objects are being listed");
-    if !run::synced(&world, stop).await {
-        return;
-    }
-    readiness.fulfil("stores");
-    tracing::info!(numbers = world.stores.numbers.len(), "ready: every object is known");
-    if arguments.leader_election == LeaderElection::None {
-        return run::lead(world, ledger, stop.clone()).await;
-    }
-    let candidate = Candidate::new(client, &arguments.namespace, "fourhundred-operator", identity);
-    while let Some(term) = candidate.campaign(stop).await {
-        tracing::info!("leading");
-        run::lead(world.clone(), ledger.clone(), term.lost.clone()).await;
-        term.release().await;
-        if stop.is_cancelled() {
-            return;
-        }
-        tracing::warn!("no longer leading; workers go on");
-    }
-}
-
-async fn wait_for_crds(client: &Client, readiness: &Readiness, stop: &CancellationToken) -> bool {
-    let names: Vec<String> = crds::all().iter().filter_map(|crd| crd.metadata.name.clone()).collect();
-    let mut told = None;
-    let there = kubernetes::wait_for_crds(client, &names, stop, |missing, error| {
-        let sentence = match error {
-            Some(error) => format!("the API server does not answer: {error}"),
-            None => format!("not installed: {} (kubectl apply --server-side -f crds/)", missing.join(", ")),
-        };
-        readiness.wait_for("crds", sentence.clone());
-        if told.as_ref() != Some(&sentence) {
-            tracing::warn!("waiting for custom resource definitions: {sentence}");
-            told = Some(sentence);
-        }
-    })
-    .await;
-    readiness.fulfil("crds");
-    readiness.fulfil("client");
-    there
-}
-
-fn gateway_namespaces(arguments: &Arguments) -> GatewayNamespaces {
-    match arguments.gateway_namespaces.as_slice() {
-        [] => GatewayNamespaces::Only(vec![arguments.namespace.clone()]),
-        names if names.iter().any(|name| name == "*") => GatewayNamespaces::All,
-        names => GatewayNamespaces::Only(names.to_vec()),
-    }
-}
-
-/// Brings plan parts to the embedded workers, disk writes on a thread that may block.
-fn feed_house(client: &Client, house: &Arc<House>, namespaces: &GatewayNamespaces, stop: &CancellationToken) {
-    let scopes = match namespaces {
-        GatewayNamespaces::All => vec![None],
-        GatewayNamespaces::Only(names) => names.iter().cloned().map(Some).collect(),
-    };
-    for scope in scopes {
-        let house = house.clone();
-        tokio::spawn(feed::follow(client.clone(), scope, stop.clone(), move |news| {
-            tokio::task::block_in_place(|| house.take(&news));
-        }));
-    }
-}
-
 /// Tells where the probes listen: tests and `dev` ask for port 0.
 fn announce(data: &Path, socket: &TcpListener) {
     if let Ok(address) = socket.local_addr() {
@@ -308,9 +187,4 @@ fn announce(data: &Path, socket: &TcpListener) {
             tracing::warn!(%error, "the address of the probes is not written down");
         }
     }
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "operator".to_owned(), |name| name.trim().to_owned())
 }

@@ -10,44 +10,58 @@ use tokio_util::sync::CancellationToken;
 use super::words;
 use crate::api::{CallGateway, SecretKeyRef};
 use crate::controllers::key::Key;
-use crate::controllers::world::World;
+use crate::controllers::world::{Find as _, World};
 use crate::runtime::secrets::{self, SecretKey, Value};
 use crate::workers::house::{House, Secrets};
 
 /// What a gateway uses a Secret for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Intake,
-    Route,
+    /// Questions about routes on the listener of this name.
+    Route(String),
 }
 
-type Followed = BTreeMap<(Key, Use), (SecretKey, CancellationToken)>;
+type Place = (Key, Use);
+
+type Followed = BTreeMap<Place, (SecretKey, CancellationToken)>;
+
+/// Values as read last, brought to the workers whenever one changes or is no longer asked for.
+#[derive(Debug, Clone)]
+struct Bringer {
+    world: Arc<World>,
+    house: Arc<House>,
+    values: Arc<Mutex<BTreeMap<Place, Value>>>,
+}
 
 /// Follows the Secrets of every gateway, as gateways come, change and go, until `stop`.
 pub async fn follow_gateways(client: Client, world: Arc<World>, house: Arc<House>, stop: CancellationToken) {
     let mut followed: Followed = BTreeMap::new();
-    let values: Arc<Mutex<BTreeMap<(Key, Use), Value>>> = Arc::default();
     let mut woken = world.gateways_changed.subscribe();
+    let bringer = Bringer { world, house, values: Arc::default() };
     loop {
-        let wanted = wanted(&world);
-        followed.retain(|place, (secret, stop)| {
-            let stays = wanted.get(place) == Some(secret);
-            if !stays {
+        let wanted = wanted(&bringer.world);
+        let ended: Vec<Place> = followed
+            .iter()
+            .filter(|(place, (secret, _))| wanted.get(*place) != Some(secret))
+            .map(|(p, _)| p.clone())
+            .collect();
+        for place in ended {
+            if let Some((_, stop)) = followed.remove(&place) {
                 stop.cancel();
-                values.lock().unwrap_or_else(PoisonError::into_inner).remove(place);
             }
-            stays
-        });
+            // Also where another Secret is named in its stead: the old token opens nothing from now on.
+            bringer.forget(&place);
+        }
         for (place, secret) in wanted {
             if followed.contains_key(&place) {
                 continue;
             }
             let ended = stop.child_token();
             followed.insert(place.clone(), (secret.clone(), ended.clone()));
-            let (world, house, values) = (world.clone(), house.clone(), values.clone());
+            let (bringer, still) = (bringer.clone(), ended.clone());
             tokio::spawn(secrets::follow(client.clone(), secret, ended, move |value| {
-                values.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), value);
-                bring(&world, &house, &place.0, &values.lock().unwrap_or_else(PoisonError::into_inner));
+                bringer.take(&place, value, &still);
             }));
         }
         tokio::select! {
@@ -56,6 +70,52 @@ pub async fn follow_gateways(client: Client, world: Arc<World>, house: Arc<House
         }
         // Several gateways that change together are looked at together.
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Bringer {
+    /// A value was read. One whose following has `ended` meanwhile is nobody's any longer.
+    fn take(&self, place: &Place, value: Value, ended: &CancellationToken) {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.is_cancelled() {
+            return;
+        }
+        values.insert(place.clone(), value);
+        self.bring(&place.0, &values);
+    }
+
+    /// The gateway no longer names the Secret, or is no more.
+    fn forget(&self, place: &Place) {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.remove(place);
+        self.bring(&place.0, &values);
+    }
+
+    /// Under the lock of `values`: the later value must not come first.
+    fn bring(&self, gateway: &Key, values: &BTreeMap<Place, Value>) {
+        let value = |use_: Use| values.get(&(gateway.clone(), use_));
+        let text = |use_: Use| match value(use_) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let route = values.iter().filter_map(|((key, use_), value)| match (use_, value) {
+            (Use::Route(listener), Value::Text(text)) if key == gateway => Some((listener.clone(), text.clone())),
+            _ => None,
+        });
+        let secrets = Secrets { intake: text(Use::Intake), route: route.collect(), ..Secrets::default() };
+        if secrets.intake.is_none() && secrets.route.is_empty() {
+            self.house.forget_secrets(&gateway.to_string());
+        } else {
+            self.house.set_secrets(&gateway.to_string(), secrets);
+        }
+        if self.world.stores.gateways.find_key(gateway).is_none() {
+            return;
+        }
+        let token = value(Use::Intake).map(|value| match value {
+            Value::Text(_) => Ok(()),
+            Value::Missing(why) => Err(why.clone()),
+        });
+        words::told(&self.world, gateway, |word| word.token = token);
     }
 }
 
@@ -69,8 +129,10 @@ fn wanted(world: &World) -> BTreeMap<(Key, Use), SecretKey> {
         if let Some(reference) = intake(&gateway) {
             wanted.insert((key.clone(), Use::Intake), place(&key, reference));
         }
-        if let Some(reference) = gateway.spec.listeners.iter().find_map(|listener| listener.token_secret_ref.as_ref()) {
-            wanted.insert((key.clone(), Use::Route), place(&key, reference));
+        for listener in &gateway.spec.listeners {
+            if let Some(reference) = &listener.token_secret_ref {
+                wanted.insert((key.clone(), Use::Route(listener.name.clone())), place(&key, reference));
+            }
         }
     }
     wanted
@@ -84,18 +146,37 @@ fn place(gateway: &Key, reference: &SecretKeyRef) -> SecretKey {
     SecretKey { namespace: gateway.namespace.clone(), name: reference.name.clone(), key: reference.key.clone() }
 }
 
-fn bring(world: &World, house: &House, gateway: &Key, values: &BTreeMap<(Key, Use), Value>) {
-    let text = |use_: Use| match values.get(&(gateway.clone(), use_)) {
-        Some(Value::Text(text)) => Some(text.clone()),
-        _ => None,
-    };
-    house.set_secrets(
-        &gateway.to_string(),
-        Secrets { intake: text(Use::Intake), route: text(Use::Route), operator: None },
-    );
-    let token = values.get(&(gateway.clone(), Use::Intake)).map(|value| match value {
-        Value::Text(_) => Ok(()),
-        Value::Missing(why) => Err(why.clone()),
-    });
-    words::told(world, gateway, |word| word.token = token);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controllers::world::bench;
+    use crate::runtime::clock::Clock;
+    use crate::workers::house::Options;
+    use crate::workers::router::udp::Answering;
+
+    #[tokio::test]
+    async fn a_value_that_comes_after_its_place_was_forgotten_is_nobodys() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (world, _writers) = bench::world(folder.path());
+        let options = Options {
+            bind: std::net::IpAddr::from([127, 0, 0, 1]),
+            data: folder.path().to_owned(),
+            clock: Clock::SYSTEM,
+            ledger: None,
+            routes_calls: true,
+            answering: Answering::default(),
+            epoch: "e1".to_owned(),
+        };
+        let house = House::open(options).expect("a house");
+        let bringer = Bringer { world, house, values: Arc::default() };
+        let place = (Key::new("telephony", "east"), Use::Intake);
+        let ended = CancellationToken::new();
+        bringer.take(&place, Value::Text("old".to_owned()), &ended);
+        assert!(bringer.house.has_secrets("telephony/east"));
+        ended.cancel();
+        bringer.forget(&place);
+        assert!(!bringer.house.has_secrets("telephony/east"));
+        bringer.take(&place, Value::Text("old".to_owned()), &ended);
+        assert!(!bringer.house.has_secrets("telephony/east"));
+    }
 }

@@ -85,3 +85,12 @@ fn every_kind_has_an_invalid_example() {
     }
     assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
+
+#[test]
+fn folders_named_invalid_are_read_past_and_read_when_they_are_asked_for() {
+    let schemas = schemas();
+    let folder = Folder::read(&examples(), &schemas).expect("the examples as one folder");
+    assert!(folder.objects.iter().any(|(key, _)| key.name == "hotline"));
+    assert!(Folder::read(&examples().join("invalid"), &schemas).is_err());
+    assert!(Folder::read_all(&[examples()], Skip::default(), &schemas).is_err());
+}

@@ -123,6 +123,12 @@ pub enum Fault {
     NotBase64,
     #[error("holds more than {limit} files: point at a smaller folder")]
     TooManyFiles { limit: usize },
+    #[error("holds more than {limit} bytes in all: point at a smaller folder")]
+    FolderTooLarge { limit: usize },
+    #[error(
+        "held manifests and holds none now, as an unmounted folder does: what it held goes on; to end it all, stop serving the folder"
+    )]
+    Emptied,
     #[error("does not decode: {0}")]
     Decode(String),
 }

@@ -4,16 +4,40 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::ROUTING_TEST_SUFFIX;
 use super::fault::{Fault, Place, Position, Problem};
 use super::yaml::MAX_BYTES;
+use super::{ROUTING_TEST_SUFFIX, SKIPPED};
 
 /// Files of one folder.
 const MAX_FILES: usize = 10_000;
 /// Folders within folders.
 const MAX_LEVELS: usize = 32;
+
+/// What is read past below a folder.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Skip<'a> {
+    /// Folders of these names.
+    pub names: &'a [String],
+    /// One folder, by its canonical path: a program's own data.
+    pub folder: Option<&'a Path>,
+}
+
+/// [`SKIPPED`] as `Skip` wants it.
+static USUAL: LazyLock<[String; 1]> = LazyLock::new(|| [SKIPPED.to_owned()]);
+
+impl Skip<'_> {
+    /// What is read past unless somebody says otherwise.
+    pub fn usual() -> Skip<'static> {
+        Skip { names: &*USUAL, folder: None }
+    }
+
+    fn covers(&self, name: &str, path: &Path) -> bool {
+        let is_folder = |own: &Path| fs::canonicalize(path).is_ok_and(|canonical| canonical == own);
+        self.names.iter().any(|skipped| skipped == name) || self.folder.is_some_and(is_folder)
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -23,8 +47,8 @@ pub(super) struct Found {
 
 /// Lists `paths` and what is below them. As with `kubectl apply -R`, links to folders are not followed (a mounted
 /// ConfigMap's files are links to files, which are) and a file named on its own is read whatever its name.
-/// Folders below that are named as one of `skip` are passed over. A file reached twice is read once.
-pub(super) fn list(paths: &[PathBuf], skip: &[String]) -> Result<Found, Problem> {
+/// Folders below that `skip` covers are passed over. A file reached twice is read once.
+pub(super) fn list(paths: &[PathBuf], skip: Skip<'_>) -> Result<Found, Problem> {
     let mut found = Found::default();
     for path in paths {
         let kind = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
@@ -44,7 +68,7 @@ fn once_each(paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.into_iter().filter(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone()))).collect()
 }
 
-fn walk(folder: &Path, level: usize, skip: &[String], found: &mut Found) -> Result<(), Problem> {
+fn walk(folder: &Path, level: usize, skip: Skip<'_>, found: &mut Found) -> Result<(), Problem> {
     if level > MAX_LEVELS {
         return Err(problem(folder, Fault::TooDeep { limit: MAX_LEVELS }));
     }
@@ -60,7 +84,7 @@ fn walk(folder: &Path, level: usize, skip: &[String], found: &mut Found) -> Resu
         }
         let path = entry.path();
         if entry.file_type().map_err(unreadable)?.is_dir() {
-            if !skip.iter().any(|skipped| *skipped == name) {
+            if !skip.covers(&name, &path) {
                 walk(&path, level + 1, skip, found)?;
             }
         } else if is_manifest(&name) && path.is_file() {
@@ -87,7 +111,7 @@ impl Found {
 }
 
 /// Reads a file whole, up to the bound, so that a device or a growing file cannot fill the memory.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub fn read(path: &Path) -> Result<String, Problem> {
     let mut text = String::new();
     let limit = MAX_BYTES as u64;
     let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
@@ -102,7 +126,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     problem(path, Fault::Unreadable(error.to_string()))
 }
 
-fn problem(path: &Path, fault: Fault) -> Problem {
+pub(super) fn problem(path: &Path, fault: Fault) -> Problem {
     let place = Place { file: Arc::from(path), position: Position { line: 1, column: 1 } };
     Problem { place, path: String::new(), fault }
 }

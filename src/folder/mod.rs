@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::fault::{Fault, Place, Position, Problem};
+pub use self::files::{Skip, read as read_file};
 pub use self::follow::follow;
 pub use self::objects::{Object, ObjectKey, Objects, SecretValues};
 pub use self::schema::Schemas;
@@ -25,6 +26,12 @@ use crate::domain::digest::Digest;
 
 /// The end of a routing test's file name; such a file holds tests, not manifests.
 pub const ROUTING_TEST_SUFFIX: &str = ".routing-test.yaml";
+
+/// Folders of this name below a folder are read past unless asked for: examples of what is refused live in them.
+pub const SKIPPED: &str = "invalid";
+
+/// Bytes of all files of one folder: some hundred thousand numbers.
+const MAX_FOLDER_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a folder holds.
 #[derive(Debug)]
@@ -46,21 +53,28 @@ pub struct Note {
 }
 
 impl Folder {
-    /// Reads `path`, a folder or one file, with everything below it. All problems are told at once.
+    /// Reads `path`, a folder or one file, with everything below it but what is [`SKIPPED`]. All problems are told at
+    /// once.
     pub fn read(path: &Path, schemas: &Schemas) -> Result<Self, Vec<Problem>> {
-        Self::read_all(&[path.to_owned()], &[], schemas)
+        Self::read_all(&[path.to_owned()], Skip::usual(), schemas)
     }
 
-    /// Reads several folders or files as one, passing over folders below them that are named as one of `skip`.
-    pub fn read_all(paths: &[PathBuf], skip: &[String], schemas: &Schemas) -> Result<Self, Vec<Problem>> {
+    /// Reads several folders or files as one, passing over folders below them that `skip` covers.
+    pub fn read_all(paths: &[PathBuf], skip: Skip<'_>, schemas: &Schemas) -> Result<Self, Vec<Problem>> {
         let found = files::list(paths, skip).map_err(|problem| vec![problem])?;
         let mut objects = Objects::default();
         let mut notes = Vec::new();
         let mut problems = Vec::new();
         let mut seen = Vec::new();
+        let mut bytes = 0;
         for file in found.manifests {
             match files::read(&file) {
                 Ok(text) => {
+                    bytes += text.len();
+                    if bytes > MAX_FOLDER_BYTES {
+                        problems.push(files::problem(&file, Fault::FolderTooLarge { limit: MAX_FOLDER_BYTES }));
+                        break;
+                    }
                     seen.push((file.display().to_string(), Digest::of(text.as_bytes())));
                     let mut reader = manifest::Reader {
                         file: Arc::from(file),

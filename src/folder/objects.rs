@@ -107,6 +107,11 @@ impl Objects {
         self.by_key.iter()
     }
 
+    /// Where everything stands that was read, Secrets and Namespaces too.
+    pub fn places(&self) -> impl Iterator<Item = (&ObjectKey, &Place)> {
+        self.places.iter()
+    }
+
     pub fn len(&self) -> usize {
         self.by_key.len()
     }

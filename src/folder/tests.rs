@@ -186,7 +186,7 @@ fn a_folder_that_is_not_there_is_told() {
 async fn a_followed_folder_tells_edits_and_mistakes_once() {
     let dir = tempfile::tempdir().expect("a folder");
     write(dir.path(), "a.yaml", &thing("one", "{}"));
-    let mut states = Box::pin(follow(dir.path(), Arc::new(schemas()), Duration::from_millis(10)));
+    let mut states = Box::pin(follow(dir.path(), None, Arc::new(schemas()), Duration::from_millis(10)));
     let first = states.next().await.expect("a state").expect("a folder");
     assert_eq!(first.objects.len(), 1);
     write(dir.path(), "b.yaml", "a: [");
@@ -198,4 +198,49 @@ async fn a_followed_folder_tells_edits_and_mistakes_once() {
     fs::remove_file(dir.path().join("b.yaml")).expect("removed");
     let last = states.next().await.expect("a state").expect("a folder");
     assert_eq!((last.objects.len(), last.digest), (1, first.digest));
+}
+
+async fn next(states: &mut (impl futures::Stream<Item = follow::State> + Unpin)) -> follow::State {
+    tokio::time::timeout(Duration::from_secs(5), states.next()).await.expect("in time").expect("a state")
+}
+
+#[tokio::test]
+async fn a_folder_that_is_being_written_is_not_read_before_it_rests() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "a.yaml", &thing("one", "{}"));
+    let mut states = Box::pin(follow(dir.path(), None, Arc::new(schemas()), Duration::from_millis(120)));
+    assert_eq!(next(&mut states).await.expect("a folder").objects.len(), 1);
+    // One file after the other, for longer than an interval: no half of it is told.
+    for index in 0..20 {
+        write(dir.path(), &format!("b{index}.yaml"), &thing(&format!("b{index}"), "{}"));
+        let told = tokio::time::timeout(Duration::from_millis(20), states.next()).await;
+        assert!(told.is_err(), "half of the edit is told");
+    }
+    assert_eq!(next(&mut states).await.expect("a folder").objects.len(), 21);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_suddenly_empty_is_told_and_not_taken_over() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "a.yaml", &thing("one", "{}"));
+    let mut states = Box::pin(follow(dir.path(), None, Arc::new(schemas()), Duration::from_millis(10)));
+    assert_eq!(next(&mut states).await.expect("a folder").objects.len(), 1);
+    fs::remove_file(dir.path().join("a.yaml")).expect("removed");
+    let problems = next(&mut states).await.expect_err("refused");
+    assert!(problems[0].to_string().contains("as an unmounted folder does"), "{problems:?}");
+    write(dir.path(), "a.yaml", &thing("one", "{}"));
+    assert_eq!(next(&mut states).await.expect("it is back").objects.len(), 1);
+    write(dir.path(), "a.yaml", "# nothing, on purpose\n");
+    assert!(next(&mut states).await.expect("a file without objects says so").objects.is_empty());
+}
+
+#[tokio::test]
+async fn the_folder_of_the_program_s_own_data_is_read_past() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), "a.yaml", &thing("one", "{}"));
+    fs::create_dir_all(dir.path().join("data/status")).expect("a folder");
+    write(&dir.path().join("data/status"), "one.yaml", &thing("one", "{}"));
+    let data = dir.path().join("data/../data");
+    let mut states = Box::pin(follow(dir.path(), Some(&data), Arc::new(schemas()), Duration::from_millis(10)));
+    assert_eq!(next(&mut states).await.expect("a folder").objects.len(), 1);
 }

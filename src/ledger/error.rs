@@ -61,6 +61,11 @@ pub enum LedgerError {
     NewerSchema { found: u32, known: u32 },
     #[error("{} is a database but not a ledger: name another file", path.display())]
     NotALedger { path: PathBuf },
+    #[error(
+        "{}: the file system does not carry a write-ahead log (the journal stays {found:?}), on which durability rests: put the data folder on a local disk",
+        path.display()
+    )]
+    Journal { path: PathBuf, found: String },
     #[error("cannot {doing}: {}", class.sentence())]
     Database { doing: &'static str, class: ErrorClass, source: Arc<dyn Error + Send + Sync> },
     #[error("the ledger holds a value this build cannot read: {what}")]
@@ -100,7 +105,9 @@ impl LedgerError {
                 class => class,
             },
             Self::Path { class, .. } | Self::Database { class, .. } => *class,
-            Self::NewerSchema { .. } | Self::NotALedger { .. } | Self::Invalid(_) => ErrorClass::Invalid,
+            Self::NewerSchema { .. } | Self::NotALedger { .. } | Self::Journal { .. } | Self::Invalid(_) => {
+                ErrorClass::Invalid
+            }
             Self::Unreadable { .. } => ErrorClass::Corrupt,
         }
     }

@@ -22,8 +22,8 @@ use tokio::sync::watch;
 
 pub use error::{ErrorClass, LedgerError};
 pub use types::{
-    Accrued, BindingChanges, Booking, Calls, Charges, Cursor, Kept, LedgerId, Received, Retried, TenantTotal,
-    UnratedCount, UnratedReason, Usage, UsagePage,
+    Accrued, BindingChanges, BookInForce, Booking, Calls, Charges, Cursor, Kept, LedgerId, ListScope, Received,
+    Retried, TenantTotal, UnratedCount, UnratedReason, Usage, UsagePage, WholeList,
 };
 
 use crate::domain::calendar::Month;
@@ -38,6 +38,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Who this ledger is, made once and kept inside: numbers of one tenant must share it. `None` until it is open.
     fn id(&self) -> Option<LedgerId>;
 
+    /// Differs at each opening: the order of changes that a reader followed holds for one opening only, since a file
+    /// restored from an earlier day goes on from there. `None` until it is open.
+    fn epoch(&self) -> Option<u64>;
+
     /// Books `records`, received at `received_at`; one answer each, in order. Requests that wait together share a
     /// transaction. Answers [`LedgerError::Busy`] at once when too many wait.
     fn book(&self, records: Vec<Received>, received_at: Timestamp) -> Reply<'_, Vec<Booking>>;
@@ -46,9 +50,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     fn keep_price_book(&self, prices: Prices, now: Timestamp) -> Reply<'_, Kept>;
 
     /// Takes over what a part of the plan says of its numbers, and books the fees that a first binding, a new function
-    /// or a new package is due. A number that this part named before and names no longer is held by nobody from `now`
-    /// on; one that another part has taken over meanwhile is left alone.
+    /// or a new package is due. A number that no part names any longer is held by nobody from `now` on; of several that
+    /// name it, the one that said something new last decides.
     fn apply_bindings(&self, part: Bindings, now: Timestamp) -> Reply<'_, BindingChanges>;
+
+    /// Numbers that only parts named which the whole list does not have are held by nobody from `now` on: the parts were
+    /// withdrawn while nobody listened.
+    fn keep_only(&self, list: WholeList, now: Timestamp) -> Reply<'_, BindingChanges>;
 
     /// Books the monthly and daily fees due up to `now`; asking twice books once.
     fn accrue(&self, now: Timestamp) -> Reply<'_, Accrued>;
@@ -64,6 +72,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// What each tenant was charged in a month.
     fn tenant_totals(&self, month: Month) -> Reply<'_, Vec<TenantTotal>>;
+
+    /// The price book of each tariff by which some number is charged now: that of the number bound last.
+    fn books_in_force(&self) -> Reply<'_, Vec<BookInForce>>;
 
     /// How many records are kept unrated, of one number or of all, by reason; reasons with none are left out.
     fn unrated(&self, number: Option<FourHundred>) -> Reply<'_, Vec<UnratedCount>>;

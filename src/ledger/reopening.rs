@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Accrued, BindingChanges, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply, Retried,
-    TenantTotal, UnratedCount, Usage, UsagePage,
+    Accrued, BindingChanges, BookInForce, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply,
+    Retried, TenantTotal, UnratedCount, Usage, UsagePage, WholeList,
 };
 use crate::domain::calendar::Month;
 use crate::domain::numbering::FourHundred;
@@ -101,7 +101,7 @@ impl Reopening {
             loop {
                 let cursor = *changes.borrow_and_update();
                 let Some(ledger) = waiting.upgrade() else { return };
-                ledger.changes.send_replace(cursor);
+                ledger.changes.send_if_modified(|known| std::mem::replace(known, cursor) != cursor);
                 drop(ledger);
                 if changes.changed().await.is_err() {
                     return;
@@ -137,6 +137,13 @@ impl Ledger for Reopening {
         }
     }
 
+    fn epoch(&self) -> Option<u64> {
+        match &**self.state.load() {
+            State::Open(ledger) => ledger.epoch(),
+            State::Shut(_) => None,
+        }
+    }
+
     fn book(&self, records: Vec<Received>, received_at: Timestamp) -> Reply<'_, Vec<Booking>> {
         asked!(self, ledger => ledger.book(records, received_at))
     }
@@ -147,6 +154,10 @@ impl Ledger for Reopening {
 
     fn apply_bindings(&self, part: Bindings, now: Timestamp) -> Reply<'_, BindingChanges> {
         asked!(self, ledger => ledger.apply_bindings(part, now))
+    }
+
+    fn keep_only(&self, list: WholeList, now: Timestamp) -> Reply<'_, BindingChanges> {
+        asked!(self, ledger => ledger.keep_only(list, now))
     }
 
     fn accrue(&self, now: Timestamp) -> Reply<'_, Accrued> {
@@ -167,6 +178,10 @@ impl Ledger for Reopening {
 
     fn tenant_totals(&self, month: Month) -> Reply<'_, Vec<TenantTotal>> {
         asked!(self, ledger => ledger.tenant_totals(month))
+    }
+
+    fn books_in_force(&self) -> Reply<'_, Vec<BookInForce>> {
+        asked!(self, ledger => ledger.books_in_force())
     }
 
     fn unrated(&self, number: Option<FourHundred>) -> Reply<'_, Vec<UnratedCount>> {
@@ -211,8 +226,8 @@ mod tests {
         ledger.keep_price_book(prices("0.60"), now()).await.unwrap();
         ledger.apply_bindings(part("0", vec![binding(NUMBER, "acme", &prices("0.60"))]), now()).await.unwrap();
         // Who followed it before it was open sees its changes: the first binding's set-up fee.
-        tokio::time::timeout(FIRST_PAUSE * 20, changes.changed()).await.unwrap().unwrap();
-        assert_ne!(*changes.borrow(), Cursor::default());
+        let seen = changes.wait_for(|cursor| *cursor != Cursor::default());
+        tokio::time::timeout(FIRST_PAUSE * 20, seen).await.unwrap().unwrap();
     }
 
     #[tokio::test]

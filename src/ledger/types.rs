@@ -1,5 +1,6 @@
 //! What the ledger answers with.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -175,6 +176,52 @@ pub struct BindingChanges {
     pub fees: u64,
 }
 
+/// The parts of bindings that a plan has, complete: what it does not have was withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeList {
+    /// Parts that the list would have if they stood.
+    pub scope: ListScope,
+    /// By [`Self::part`].
+    pub parts: BTreeSet<String>,
+}
+
+/// What a list is whole of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListScope {
+    All,
+    /// Gateways of a namespace.
+    Namespace(String),
+    /// One gateway, `NAMESPACE/NAME`.
+    Gateway(String),
+}
+
+impl WholeList {
+    /// How the ledger names a part: gateway (`NAMESPACE/NAME`), tenant namespace and leaf.
+    pub fn part(gateway: &str, namespace: &str, leaf: &str) -> String {
+        format!("{gateway} {namespace} {leaf}")
+    }
+
+    /// Whether the list ought to have the part and does not.
+    pub(crate) fn misses(&self, part: &str) -> bool {
+        let gateway = part.split(' ').next().unwrap_or_default();
+        let in_scope = match &self.scope {
+            ListScope::All => true,
+            ListScope::Namespace(namespace) => gateway.split('/').next() == Some(namespace),
+            ListScope::Gateway(named) => gateway == named,
+        };
+        in_scope && !self.parts.contains(part)
+    }
+}
+
+/// A price book by which a number is charged now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookInForce {
+    /// Name of the tariff it was.
+    pub tariff: String,
+    /// [`crate::domain::rating::book::PriceBookDocument`] as text.
+    pub document: String,
+}
+
 /// What an accrual booked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Accrued {
@@ -182,6 +229,8 @@ pub struct Accrued {
     pub fees: u64,
     /// Packages and functions held that the price book does not list: nothing was booked for them.
     pub unpriced: u64,
+    /// Numbers of which some month waits for its price book; their other months are booked.
+    pub waiting: u64,
 }
 
 /// What a retry of unrated records did.
@@ -272,6 +321,18 @@ mod tests {
         assert_eq!(id.to_string(), "0007ff030405060708090a0b0c0d0e0f");
         assert_eq!(LedgerId::parse(&id.to_string()), Some(id));
         assert_eq!(LedgerId::parse("0007ff"), None);
+    }
+
+    #[test]
+    fn a_list_misses_only_what_it_ought_to_have() {
+        let part = WholeList::part("telephony/east", "acme", "01");
+        let list = |scope, parts: &[&str]| WholeList { scope, parts: parts.iter().map(|p| (*p).to_owned()).collect() };
+        assert!(list(ListScope::All, &[]).misses(&part));
+        assert!(!list(ListScope::All, &[&part]).misses(&part));
+        assert!(list(ListScope::Namespace("telephony".to_owned()), &[]).misses(&part));
+        assert!(!list(ListScope::Namespace("other".to_owned()), &[]).misses(&part));
+        assert!(list(ListScope::Gateway("telephony/east".to_owned()), &[]).misses(&part));
+        assert!(!list(ListScope::Gateway("telephony/east-2".to_owned()), &[]).misses(&part));
     }
 
     #[test]

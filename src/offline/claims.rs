@@ -12,14 +12,13 @@ use kube::ResourceExt as _;
 use super::stores::{Filled, add_claim};
 use crate::api::reasons as reason;
 use crate::api::{FourHundredNumber, NumberClaim};
-use crate::controllers::claim;
+use crate::controllers::claim::{self, Service};
 use crate::controllers::findings::{Finding, refuse};
 use crate::controllers::key::Key;
-use crate::controllers::number::dereference::{self, Refs};
+use crate::controllers::number::dereference;
 use crate::controllers::number::validate::{self, Wish};
 use crate::controllers::tenant::Membership;
 use crate::controllers::world::Find as _;
-use crate::domain::numbering::FourHundred;
 
 /// Claims for every number that may have one. Returns why others got none.
 pub fn assume(filled: &mut Filled, now: Timestamp) -> BTreeMap<Key, Finding> {
@@ -57,27 +56,22 @@ fn claim_of(
     let tenant = tenant.name_any();
     let wanted = match verdict.wish {
         Some(Wish::Number(wanted)) => wanted,
-        Some(Wish::Choose) => chosen(filled, number, &refs, (key, &tenant))?,
+        Some(Wish::Choose) => match &refs.pool {
+            Some(pool) => claim::choose(&filled.facts, key, &tenant, pool, pattern(number))?,
+            // Told as a missing reference.
+            None => return Ok(None),
+        },
         None => return Ok(None),
     };
     if let Some(standing) = filled.facts.stores.claims.find_name(&wanted.to_string()) {
         claim::may_take(&standing, key, &tenant)?;
     }
     match &refs.pool {
-        Some(pool) => Ok(Some(claim::new_claim(key, &tenant, wanted, pool, Timestamp::UNIX_EPOCH))),
+        Some(pool) => Ok(Some(claim::new_claim(key, &tenant, wanted, pool, Timestamp::UNIX_EPOCH, Service::Now))),
         None => refuse(reason::NUMBER_NOT_IN_POOL, format!("no NumberPool covers {wanted}")),
     }
 }
 
-fn chosen(
-    filled: &Filled,
-    number: &FourHundredNumber,
-    refs: &Refs,
-    (key, tenant): (&Key, &str),
-) -> Result<FourHundred, Finding> {
-    let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
-    match &refs.pool {
-        Some(pool) => claim::choose(&filled.facts, key, tenant, pool, pattern),
-        None => refuse(reason::POOL_NOT_FOUND, "the pool to choose from is not there"),
-    }
+fn pattern(number: &FourHundredNumber) -> &str {
+    number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*")
 }

@@ -39,10 +39,7 @@ use crate::domain::routing::document::Part;
 use crate::domain::routing::load::{LoadError, LoadedPart, load};
 use crate::domain::routing::plan::{CompiledPart, Plan};
 use crate::folder::schema::SchemaError;
-use crate::folder::{Folder, Problem, Schemas};
-
-/// Folders of this name are read past unless asked for: examples of what is refused live in them.
-pub const SKIPPED: &str = "invalid";
+use crate::folder::{Folder, Problem, Schemas, Skip};
 
 /// A folder could not be judged.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +73,8 @@ impl Offline {
     /// Reads folders and files as one, and judges them as of `now`.
     pub fn read(paths: &[PathBuf], skip: &[String], now: Timestamp) -> Result<Self, OfflineError> {
         let schemas = Schemas::from_crds(&api::crds::all())?;
-        let folder = Folder::read_all(paths, skip, &schemas).map_err(OfflineError::Manifests)?;
+        let folder =
+            Folder::read_all(paths, Skip { names: skip, folder: None }, &schemas).map_err(OfflineError::Manifests)?;
         Self::judge(folder, now)
     }
 
@@ -127,12 +125,16 @@ impl Offline {
         Ok(Plan::default().with_parts(parts))
     }
 
-    /// Heads that can be compiled; what is wrong with others is their gateway's verdict.
+    /// Heads that stand; what is wrong with others is told by their gateway's verdict.
     fn heads(&self) -> Result<Vec<CompiledPart>, OfflineError> {
         let mut heads = Vec::new();
         for gateway in self.facts.stores.gateways.state() {
             let text = serde_json::to_string(&Part::Head(head::build(&Key::of(&*gateway), &gateway)))?;
-            heads.extend(compiled(&text).ok().flatten());
+            match compiled(&text) {
+                Ok(head) => heads.extend(head),
+                Err(OfflineError::Load(LoadError::Head { .. })) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(heads)
     }

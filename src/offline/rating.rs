@@ -28,7 +28,7 @@ use crate::domain::rating::{CallRecord, Charge, MicroYuan};
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RatedLine {
-    /// From 1.
+    /// Its place in what was handed in, from 1: the line of a file of lines, the position in a list.
     pub line: usize,
     pub outcome: LineOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,13 +154,13 @@ struct Desk<'a> {
     used: BTreeMap<(FourHundred, Month), MonthUse>,
 }
 
-/// Rates records in the order given. Each item is one record's JSON text.
-pub fn rate<'t>(offline: &Offline, records: impl Iterator<Item = &'t [u8]>) -> RatingReport {
+/// Rates records in the order given. Each item is one record's place and JSON text.
+pub fn rate<'t>(offline: &Offline, records: impl Iterator<Item = (usize, &'t [u8])>) -> RatingReport {
     let terms = terms(offline);
     let mut desk = Desk { terms: &terms, seen: BTreeMap::new(), used: BTreeMap::new() };
     let mut report = RatingReport::default();
-    for (index, text) in records.enumerate() {
-        report.lines.push(desk.line(index + 1, text));
+    for (line, text) in records {
+        report.lines.push(desk.line(line, text));
     }
     for ((number, month), used) in &desk.used {
         if let Some(terms) = terms.get(number) {
@@ -194,7 +194,8 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
     let end = month.next().first_instant(terms.book.zone());
     let fees = monthly_charges(holder, &[terms.span()], month, end);
     let (mut voice, mut functions) = (used.voice, MicroYuan::ZERO);
-    for fee in &fees.charges {
+    let (fees, unpriced) = (fees.fees.into_iter().map(|fee| fee.charge).collect::<Vec<_>>(), fees.unpriced);
+    for fee in &fees {
         match fee.total() {
             Total::Voice => voice = plus(voice, fee.amount),
             _ => functions = plus(functions, fee.amount),
@@ -209,8 +210,8 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
         voice,
         functions,
         total: plus(voice, functions),
-        fees: fees.charges,
-        unpriced: fees.unpriced.iter().map(ToString::to_string).collect(),
+        fees,
+        unpriced: unpriced.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -315,7 +316,7 @@ mod tests {
             "{}".to_owned(),
             record("c", "01088880001", 60).replace("4001000868", "4001000869"),
         ];
-        let report = rate(&offline, texts.iter().map(String::as_bytes));
+        let report = rate(&offline, (1..).zip(texts.iter().map(String::as_bytes)));
         let outcomes: Vec<LineOutcome> = report.lines.iter().map(|line| line.outcome).collect();
 
         assert_eq!(outcomes, [Rated, Rated, Duplicate, Conflict, Refused, Unrated]);

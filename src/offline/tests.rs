@@ -16,7 +16,7 @@ pub(crate) fn now() -> Timestamp {
 /// The repository's examples, judged at [`now`].
 pub(crate) fn examples() -> Offline {
     let paths = ["platform", "acme"].map(|part| root().join("examples").join(part));
-    Offline::read(&paths, &[SKIPPED.to_owned()], now()).unwrap()
+    Offline::read(&paths, &[crate::folder::SKIPPED.to_owned()], now()).unwrap()
 }
 
 /// Compares with a file, or writes it when `UPDATE_GOLDEN` is set.
@@ -54,6 +54,9 @@ fn a_plan_carries_the_calendar_years_around_its_instant() {
     assert_eq!(day("2027-10-01T10:00:00+08:00").as_deref(), Some("work"), "no calendar of that year");
 }
 
+/// What only an operator knows: folder tools take papers for approved and serve gateways wherever they stand.
+const ON_A_CLUSTER_ONLY: &[&str] = &["NamespaceNotServed", "Rejected", "Unverified"];
+
 /// Every example that a condition refuses, in the company of the valid ones: the reason is the one its first line says.
 #[test]
 fn invalid_examples_meet_the_condition_they_expect() {
@@ -70,7 +73,7 @@ fn invalid_examples_meet_the_condition_they_expect() {
         let Some(reason) = first.strip_prefix("# expect: condition; ") else { continue };
         let alone = Folder::read(&file, &schemas).unwrap();
         let paths = [&company[..], std::slice::from_ref(&file)].concat();
-        let folder = Folder::read_all(&paths, &[], &schemas).unwrap();
+        let folder = Folder::read_all(&paths, crate::folder::Skip::default(), &schemas).unwrap();
         let verdicts = Offline::judge(folder, now()).unwrap().verdicts();
         let own: BTreeSet<&str> = verdicts
             .iter()
@@ -78,7 +81,7 @@ fn invalid_examples_meet_the_condition_they_expect() {
             .map(|verdict| verdict.finding.reason.name)
             .collect();
         judged += 1;
-        if !own.contains(reason) {
+        if own.contains(reason) == ON_A_CLUSTER_ONLY.contains(&reason) {
             wrong.push(format!("{}: expects {reason}, found {own:?}", file.display()));
         }
     }

@@ -42,7 +42,7 @@ impl Bench<'_> {
     fn platform(&mut self) {
         let facts = &self.offline.facts;
         for object in facts.stores.gateways.state() {
-            self.say(&*object, types::ACCEPTED, gateway::check(&object, facts));
+            self.say(&*object, types::ACCEPTED, gateway::check::check(&object, facts));
         }
         for object in facts.stores.pools.state() {
             self.say(&*object, types::ACCEPTED, pool::check(&object, facts));
@@ -87,9 +87,10 @@ impl Bench<'_> {
             self.say(&*object, types::FULLY_ENFORCED, verdict.fully_enforced);
         }
         for object in facts.stores.overrides.state() {
-            let overrides::Judgement { accepted, resolved } = overrides::judge(&object, facts);
+            let overrides::Judgement { accepted, resolved, fully_enforced } = overrides::judge(&object, facts);
             self.say(&*object, types::ACCEPTED, accepted);
             self.say(&*object, types::RESOLVED_REFS, resolved);
+            self.say(&*object, types::FULLY_ENFORCED, fully_enforced);
         }
     }
 

@@ -13,6 +13,8 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::sentence::with_causes;
+
 /// How long a silent holder keeps the lease.
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// A holder that could not renew for so long gives up by itself.
@@ -24,6 +26,7 @@ const RETRY_PERIOD: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Candidate {
     api: Api<Lease>,
+    namespace: String,
     name: String,
     identity: String,
 }
@@ -45,22 +48,52 @@ struct Observed {
 impl Candidate {
     /// `identity` must be unique among candidates, such as host name and a random suffix.
     pub fn new(client: kube::Client, namespace: &str, name: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity }
+        Self {
+            api: Api::namespaced(client, namespace),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            identity,
+        }
     }
 
     /// Waits until this candidate holds the lease. `None` when `stop` came first.
     pub async fn campaign(&self, stop: &CancellationToken) -> Option<Term> {
         let mut seen: Option<(Observed, Instant)> = None;
+        let mut told = None;
         loop {
             match self.attempt(&mut seen).await {
                 Ok(true) => return Some(self.clone().hold(stop)),
-                Ok(false) => {}
-                Err(error) => tracing::debug!(%error, "lease: attempt failed"),
+                Ok(false) => told = None,
+                Err(error) => self.tell_once(&mut told, &error),
             }
             tokio::select! {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(RETRY_PERIOD) => {}
             }
+        }
+    }
+
+    /// Who never leads should know why; who waits out an API server's absence need not hear of every attempt.
+    fn tell_once(&self, told: &mut Option<String>, error: &kube::Error) {
+        let sentence = self.obstacle(error);
+        if told.as_ref() == Some(&sentence) {
+            return;
+        }
+        tracing::warn!("lease: {sentence}");
+        *told = Some(sentence);
+    }
+
+    fn obstacle(&self, error: &kube::Error) -> String {
+        let Self { namespace, name, .. } = self;
+        match error {
+            // Reading a Lease that is not there is no error: this was its creation.
+            kube::Error::Api(status) if status.is_not_found() => {
+                format!("namespace {namespace} is not there: create it or give --namespace")
+            }
+            kube::Error::Api(status) if status.is_forbidden() => {
+                format!("the operator may not get, create and update Lease {namespace}/{name}")
+            }
+            error => format!("Lease {namespace}/{name} cannot be had yet: {}", with_causes(error)),
         }
     }
 
@@ -139,9 +172,12 @@ impl Candidate {
                         () = tokio::time::sleep(RETRY_PERIOD) => {}
                     }
                     let limit = RENEW_DEADLINE.saturating_sub(renewed.elapsed());
+                    // Others count from when the record changed, which is before the answer is here.
+                    let asked = Instant::now();
                     match tokio::time::timeout(limit, self.renew()).await {
-                        Ok(Ok(true)) => renewed = Instant::now(),
-                        Ok(Ok(false)) => {
+                        Ok(Ok(Renewal::Renewed)) => renewed = asked,
+                        Ok(Ok(Renewal::Overtaken)) => tracing::debug!("lease: written by another meanwhile"),
+                        Ok(Ok(Renewal::Lost)) => {
                             tracing::warn!("lease: taken by another replica");
                             return lost.cancel();
                         }
@@ -158,18 +194,32 @@ impl Candidate {
         Term { lost, candidate, renewer }
     }
 
-    async fn renew(&self) -> Result<bool, kube::Error> {
+    async fn renew(&self) -> Result<Renewal, kube::Error> {
         let lease = self.api.get(&self.name).await?;
         let spec = lease.spec.clone().unwrap_or_default();
         if spec.holder_identity.as_deref() != Some(&self.identity) {
-            return Ok(false);
+            return Ok(Renewal::Lost);
         }
         let transitions = spec.lease_transitions.unwrap_or(0);
-        match self.api.replace(&self.name, &PostParams::default(), &self.record(Some(&lease), transitions)).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(true),
-            Err(error) => Err(error),
-        }
+        let record = self.record(Some(&lease), transitions);
+        renewal(self.api.replace(&self.name, &PostParams::default(), &record).await.map(drop))
+    }
+}
+
+/// What an attempt to renew came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Renewal {
+    Renewed,
+    /// Somebody wrote between our reading and our writing: the record is not renewed, the next attempt sees whose it is.
+    Overtaken,
+    Lost,
+}
+
+fn renewal(written: Result<(), kube::Error>) -> Result<Renewal, kube::Error> {
+    match written {
+        Ok(()) => Ok(Renewal::Renewed),
+        Err(kube::Error::Api(status)) if status.is_conflict() => Ok(Renewal::Overtaken),
+        Err(error) => Err(error),
     }
 }
 
@@ -196,5 +246,34 @@ impl Term {
             Ok(Err(error)) => tracing::warn!(%error, "lease: could not be released"),
             Err(_) => tracing::warn!("lease: release timed out"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(code: u16, reason: &str) -> kube::Error {
+        let status = serde_json::json!({"status": "Failure", "code": code, "reason": reason, "message": "no"});
+        kube::Error::Api(serde_json::from_value(status).expect("a status"))
+    }
+
+    #[test]
+    fn a_conflict_is_no_renewal() {
+        assert_eq!(renewal(Ok(())).ok(), Some(Renewal::Renewed));
+        assert_eq!(renewal(Err(answered(409, "Conflict"))).ok(), Some(Renewal::Overtaken));
+        assert!(renewal(Err(answered(500, "InternalError"))).is_err());
+    }
+
+    #[tokio::test]
+    async fn who_can_never_lead_is_told_why() {
+        let config = kube::Config::new("http://127.0.0.1:1".parse().expect("a URL"));
+        let client = kube::Client::try_from(config).expect("a client");
+        let candidate = Candidate::new(client, "fourhundred-system", "operator", "me".to_owned());
+        assert_eq!(
+            candidate.obstacle(&answered(404, "NotFound")),
+            "namespace fourhundred-system is not there: create it or give --namespace"
+        );
+        assert!(candidate.obstacle(&answered(403, "Forbidden")).contains("may not get, create and update Lease"));
     }
 }

@@ -9,6 +9,7 @@ pub mod dirty;
 pub mod http;
 pub mod janitor;
 pub mod kubernetes;
+pub mod launch;
 pub mod lease;
 pub mod metrics;
 pub mod secrets;

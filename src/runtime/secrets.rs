@@ -4,7 +4,7 @@
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::watch_object;
+use kube::runtime::watcher::{self, watch_object};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     Text(String),
-    /// There is no such Secret, no such key in it, or it is no text; the sentence says which.
+    /// There is no such Secret, it may not be read, it has no such key, or no text there; the sentence says which.
     Missing(String),
 }
 
@@ -47,6 +47,8 @@ pub async fn follow(client: Client, place: SecretKey, stop: CancellationToken, m
         let value = match object {
             None => return,
             Some(Ok(object)) => read(object, &place),
+            // What was read once goes on being used: who may no longer read it has not been told to forget it.
+            Some(Err(error)) if is_forbidden(&error) && !matches!(told, Some(Value::Text(_))) => forbidden(&place),
             Some(Err(error)) => {
                 tracing::debug!(secret = place.name, %error, "secret: watch broke; it is opened anew");
                 continue;
@@ -59,6 +61,24 @@ pub async fn follow(client: Client, place: SecretKey, stop: CancellationToken, m
     }
 }
 
+fn forbidden(place: &SecretKey) -> Value {
+    let SecretKey { namespace, name, .. } = place;
+    Value::Missing(format!(
+        "the operator may not read Secret {name}: let a Role in namespace {namespace} grant it get, list and watch by \
+         this name"
+    ))
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(kube::Error::Api(status))
+    | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+    | watcher::Error::WatchError(status)) = error
+    else {
+        return false;
+    };
+    status.is_forbidden()
+}
+
 fn read(object: Option<Secret>, place: &SecretKey) -> Value {
     let Some(object) = object else { return Value::Missing(format!("there is no Secret {}", place.name)) };
     let bytes = object.data.and_then(|mut data| data.remove(&place.key)).map(|bytes| bytes.0);
@@ -66,5 +86,22 @@ fn read(object: Option<Secret>, place: &SecretKey) -> Value {
     match String::from_utf8(bytes) {
         Ok(text) if !text.trim().is_empty() => Value::Text(text.trim().to_owned()),
         _ => Value::Missing(format!("key {} of Secret {} holds no text", place.key, place.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_read_a_secret_is_told_so() {
+        let status = serde_json::json!({"status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"});
+        let status: Box<kube::core::Status> = serde_json::from_value(status).expect("a status");
+        assert!(is_forbidden(&watcher::Error::InitialListFailed(kube::Error::Api(status.clone()))));
+        assert!(is_forbidden(&watcher::Error::WatchError(status)));
+        assert!(!is_forbidden(&watcher::Error::NoResourceVersion));
+        let place = SecretKey { namespace: "telephony".to_owned(), name: "intake".to_owned(), key: "token".to_owned() };
+        let Value::Missing(why) = forbidden(&place) else { panic!("no text") };
+        assert!(why.starts_with("the operator may not read Secret intake: "), "{why}");
     }
 }

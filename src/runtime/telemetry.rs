@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -19,10 +20,21 @@ pub enum LogFormat {
     Json,
 }
 
+/// The filter is none.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--log {filter:?} is no filter: a level, or TARGET=LEVEL, comma-separated, such as info,fourhundred::workers=debug"
+)]
+pub struct FilterError {
+    filter: String,
+    #[source]
+    source: ParseError,
+}
+
 /// Installs the process-wide subscriber, writing to standard error. `filter` is a `tracing` directive such as
-/// `info,fourhundred=debug`; one that does not parse falls back to `info`. A second call changes nothing.
-pub fn install(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+/// `info,fourhundred=debug`. A second call changes nothing.
+pub fn install(filter: &str, format: LogFormat) -> Result<(), FilterError> {
+    let filter = parse(filter)?;
     let human = match format {
         LogFormat::Auto => std::io::stderr().is_terminal(),
         LogFormat::Human => true,
@@ -36,5 +48,22 @@ pub fn install(filter: &str, format: LogFormat) {
     };
     if installed.is_err() {
         tracing::debug!("a subscriber is installed already");
+    }
+    Ok(())
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, FilterError> {
+    EnvFilter::try_new(filter).map_err(|source| FilterError { filter: filter.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_none_is_refused() {
+        assert!(parse("info,fourhundred::workers=debug").is_ok());
+        let error = parse("info,fourhundred=loud").unwrap_err();
+        assert!(error.to_string().starts_with("--log \"info,fourhundred=loud\" is no filter"), "{error}");
     }
 }

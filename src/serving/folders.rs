@@ -23,13 +23,14 @@ use super::secrets::Bringer;
 use crate::api::{CallGateway, NumberClaim};
 use crate::controllers::directory::Feeds;
 use crate::controllers::key::Key;
+use crate::folder::fault::Fault;
 use crate::folder::follow::State;
-use crate::folder::{self, Folder, ObjectKey, Schemas};
+use crate::folder::{self, Folder, ObjectKey, Place, Schemas};
 use crate::runtime::clock::Clock;
 use crate::runtime::http::Readiness;
 
 /// How often the folders are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 /// Lines of log for one broken state.
 const TOLD_AT_MOST: usize = 20;
 /// In the data directory, as long as the folders have mistakes: one line for each.
@@ -58,13 +59,17 @@ pub(super) struct Reader {
     pub(super) clock: Clock,
     pub(super) readiness: Readiness,
     pub(super) problems: ProblemGauge,
+    /// A plan of an earlier run is served: folders that hold nothing at all are not what it came from.
+    pub(super) serves_earlier_plan: bool,
 }
 
 impl Reader {
     /// Takes over every good state of the folders, until `stop`.
     pub(super) async fn follow(self, stop: CancellationToken) {
         let streams = self.paths.iter().enumerate().map(|(position, path)| {
-            folder::follow(path, self.schemas.clone(), LOOK).map(move |state| (position, state)).boxed()
+            folder::follow(path, Some(&self.data), self.schemas.clone(), LOOK)
+                .map(move |state| (position, state))
+                .boxed()
         });
         let mut states = select_all(streams);
         let mut known: BTreeMap<usize, State> = BTreeMap::new();
@@ -77,6 +82,10 @@ impl Reader {
             known.insert(position, state);
             if known.len() == self.paths.len() {
                 match together(&known) {
+                    Ok(folders) if self.serves_earlier_plan && is_empty(&folders) => {
+                        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+                        self.tell(&[format!("{}: {}", paths.join(", "), Fault::Emptied)]);
+                    }
                     Ok(folders) => self.take(&folders),
                     Err(problems) => self.tell(&problems),
                 }
@@ -172,17 +181,21 @@ fn together(states: &BTreeMap<usize, State>) -> Result<Vec<Arc<Folder>>, Vec<Str
     if problems.is_empty() { Ok(folders) } else { Err(problems) }
 }
 
+/// Secrets and Namespaces too: which of two counts would depend on the order of the command line.
 fn twice(folders: &[Arc<Folder>]) -> Vec<String> {
-    let mut first: BTreeMap<&ObjectKey, String> = BTreeMap::new();
+    let mut first: BTreeMap<&ObjectKey, &Place> = BTreeMap::new();
     let mut problems = Vec::new();
-    for (key, object) in folders.iter().flat_map(|folder| folder.objects.iter()) {
-        let place = object.place().to_string();
+    for (key, place) in folders.iter().flat_map(|folder| folder.objects.places()) {
         match first.get(key) {
             Some(first) => problems.push(format!("{place}: {key} is declared twice, here and at {first}: keep one")),
             None => drop(first.insert(key, place)),
         }
     }
     problems
+}
+
+fn is_empty(folders: &[Arc<Folder>]) -> bool {
+    folders.iter().all(|folder| folder.objects.places().next().is_none())
 }
 
 fn of_kind<K>(folders: &[Arc<Folder>]) -> Result<Vec<K>, Vec<String>>
@@ -212,4 +225,28 @@ fn namespaces(folders: &[Arc<Folder>]) -> Vec<PartialObjectMeta<Namespace>> {
         ..PartialObjectMeta::default()
     };
     names.into_iter().map(object).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_may_stand_in_two_folders_not_even_a_secret() {
+        let schemas = Schemas::from_crds(&crate::api::crds::all()).unwrap();
+        let folder = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("a.yaml"), text).unwrap();
+            Arc::new(Folder::read(dir.path(), &schemas).unwrap())
+        };
+        let secret =
+            "{apiVersion: v1, kind: Secret, metadata: {name: cdr, namespace: telephony}, stringData: {token: x}}";
+        let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: telephony}}";
+        for text in [secret, namespace] {
+            assert_eq!(twice(&[folder(text)]), Vec::<String>::new());
+            let problems = twice(&[folder(text), folder(text)]);
+            assert!(problems.len() == 1 && problems[0].contains("is declared twice"), "{problems:?}");
+        }
+        assert!(is_empty(&[folder("# nothing")]) && !is_empty(&[folder(secret)]));
+    }
 }

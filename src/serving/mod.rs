@@ -11,11 +11,12 @@ pub mod worker;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::controllers::directory::{DirectoryError, Feeds};
+use crate::controllers::directory::Feeds;
 use crate::controllers::hub::Hub;
 use crate::controllers::sink::{DirectorySink, Sink};
 use crate::controllers::world::{GatewayNamespaces, Settings, Trust, World};
@@ -23,9 +24,15 @@ use crate::controllers::{run, sources};
 use crate::embedding::{self, Embedding, Opening, StartError};
 use crate::folder::Schemas;
 use crate::folder::schema::SchemaError;
+use crate::runtime::clock::Clock;
 use crate::runtime::http::Readiness;
+use crate::runtime::sentence::with_causes;
+use crate::workers::router::udp::Answering;
 
 pub use folders::PROBLEMS_FILE;
+
+/// Claims that cannot be read are looked at again after this.
+const LOOK_AT_CLAIMS: Duration = Duration::from_secs(5);
 
 /// What `serve` is told.
 #[derive(Debug, Clone)]
@@ -40,6 +47,7 @@ pub struct Serving {
     /// Call record intake's token where the folders hold no Secret.
     pub token_file: Option<PathBuf>,
     pub usage_writes_per_second: u32,
+    pub answering: Answering,
     /// `None`: the system's clock.
     pub clock_at: Option<Timestamp>,
 }
@@ -49,8 +57,6 @@ pub struct Serving {
 pub enum ServeError {
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error(transparent)]
-    Kept(#[from] DirectoryError),
     #[error("the schemas of this build cannot be used")]
     Schemas(#[from] SchemaError),
 }
@@ -59,7 +65,8 @@ pub enum ServeError {
 pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), ServeError> {
     let schemas = Arc::new(Schemas::from_crds(&crate::api::crds::all())?);
     let token = serving.token_file.as_deref().map(embedding::read_token).transpose()?;
-    let opening = Opening::new(serving.data.clone(), serving.bind, serving.clock_at);
+    let opening =
+        Opening { answering: serving.answering, ..Opening::new(serving.data.clone(), serving.bind, serving.clock_at) };
     let Embedding { house, ledger, mut registry, metrics, clock, seed } = Embedding::with_workers(&opening)?;
     let problems = folders::ProblemGauge::register(&mut registry);
     let readiness = Readiness::default();
@@ -71,7 +78,7 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     tasks.spawn(house.clone().run(stop.clone()));
 
     let feeds = Feeds::new(&serving.data);
-    let told = house.clone();
+    let (told, complete) = (house.clone(), house.clone());
     let sink = DirectorySink::new(feeds.clone(), clock, move |news| {
         tokio::task::block_in_place(|| told.take(&news));
     });
@@ -88,9 +95,10 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
     let world = World::new(stores, Hub::default(), Sink::Directory(sink), clock, metrics, settings, seed);
     remembered::show(&world, &kept_parts);
     feeds.watch(writers, &world, &stop);
-    feeds.claims.replace(feeds.claims.kept()?, clock.now());
+    tasks.spawn(remember_claims(feeds.clone(), clock, readiness.clone(), stop.clone()));
 
     tasks.spawn(embedding::follow_house(world.clone(), house.clone(), stop.clone()));
+    tasks.spawn(embedding::follow_ledger(world.clone(), house.clone(), stop.clone()));
     let reader = folders::Reader {
         schemas,
         paths: serving.folders,
@@ -100,15 +108,45 @@ pub async fn serve(serving: Serving, stop: CancellationToken) -> Result<(), Serv
         clock,
         readiness: readiness.clone(),
         problems,
+        serves_earlier_plan: !kept_parts.is_empty(),
     };
     tasks.spawn(reader.follow(stop.clone()));
     if run::synced(&world, &stop).await {
         tracing::info!(numbers = world.stores.numbers.len(), "ready: the folder is read");
         remembered::look_again(&world, &kept_parts);
+        complete.is_complete();
         run::lead(world, ledger, stop.clone()).await;
     }
     stop.cancelled().await;
     while tasks.join_next().await.is_some() {}
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes up the claims of earlier runs. While one cannot be read nobody leads, since a forgotten claim would be given
+/// away; calls are answered from the plan's copy meanwhile.
+async fn remember_claims(feeds: Arc<Feeds>, clock: Clock, readiness: Readiness, stop: CancellationToken) {
+    let mut told = None;
+    loop {
+        match feeds.claims.kept() {
+            Ok(claims) => {
+                feeds.claims.replace(claims, clock.now());
+                return readiness.fulfil("claims");
+            }
+            Err(error) => {
+                let sentence = with_causes(&error);
+                if told.as_ref() != Some(&sentence) {
+                    tracing::error!(
+                        "claims: {sentence}; calls go on as before, and no edit of the folder takes effect"
+                    );
+                    readiness.wait_for("claims", sentence.clone());
+                    told = Some(sentence);
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AT_CLAIMS) => {}
+        }
+    }
 }

@@ -25,11 +25,15 @@ impl Bringer {
         for gateway in gateways {
             let key = Key::of(gateway);
             let intake = self.intake(gateway, folders);
-            let route = gateway.spec.listeners.iter().find_map(|listener| listener.token_secret_ref.as_ref());
+            let listeners = gateway.spec.listeners.iter();
+            let route = listeners.filter_map(|listener| {
+                let token = find(gateway, listener.token_secret_ref.as_ref()?, folders).ok()?;
+                Some((listener.name.clone(), token))
+            });
             let secrets = Secrets {
                 intake: intake.as_ref().and_then(|token| token.clone().ok()),
-                route: route.and_then(|reference| find(gateway, reference, folders).ok()),
-                operator: None,
+                route: route.collect(),
+                ..Secrets::default()
             };
             self.house.set_secrets(&key.to_string(), secrets);
             let token = intake.map(|token| token.map(drop));

@@ -3,21 +3,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::controllers::key::Key;
 use crate::embedding::{self, Embedding, Opening, Roles, StartError};
+use crate::ledger::ListScope;
 use crate::runtime::http::Readiness;
 use crate::runtime::kubernetes;
 use crate::runtime::sentence::with_causes;
 use crate::workers::feed::{self, News};
 use crate::workers::house::{House, Secrets};
-
-/// A client that cannot be made yet (a kubeconfig that is still being mounted) is tried again after this.
-const RETRY: Duration = Duration::from_secs(2);
+use crate::workers::router::udp::Answering;
 
 /// What `router` and `biller` are told.
 #[derive(Debug, Clone)]
@@ -36,6 +34,7 @@ pub struct Worker {
     pub http: SocketAddr,
     /// The operator's token: for the plan served and the usage.
     pub token_file: Option<PathBuf>,
+    pub answering: Answering,
     /// What switches show to ask for decisions; without it the listener's peers decide.
     pub route_token_file: Option<PathBuf>,
     /// What switches show to hand over records; without it intake is off.
@@ -49,10 +48,15 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
     let read = |path: &Option<PathBuf>| path.as_deref().map(embedding::read_token).transpose();
     let secrets = Secrets {
         intake: read(&worker.intake_token_file)?,
-        route: read(&worker.route_token_file)?,
+        every_route: read(&worker.route_token_file)?,
         operator: read(&worker.token_file)?,
+        ..Secrets::default()
     };
-    let opening = Opening { roles: worker.roles, ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at) };
+    let opening = Opening {
+        roles: worker.roles,
+        answering: worker.answering,
+        ..Opening::new(worker.data.clone(), worker.bind, worker.clock_at)
+    };
     let Embedding { house, registry, .. } = Embedding::with_workers(&opening)?;
     let Some(house) = house else { return Ok(()) };
     house.set_secrets(&worker.gateway.to_string(), secrets);
@@ -73,28 +77,31 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
 }
 
 async fn follow_plan(worker: &Worker, house: Arc<House>, readiness: Readiness, stop: &CancellationToken) {
-    let client = loop {
-        match kubernetes::connect(worker.kubeconfig.as_deref(), worker.context.clone()).await {
-            Ok(client) => break client,
-            Err(error) => {
-                let error = with_causes(&error);
-                tracing::warn!(error, "no client for the API server; the plan on disk is served meanwhile");
-            }
+    let Worker { kubeconfig, context, gateway, .. } = worker;
+    let connected = kubernetes::connect_when_possible(kubeconfig.as_deref(), context.as_deref(), stop, |error| {
+        let error = with_causes(error);
+        tracing::warn!(error, "no client for the API server; the plan on disk is served meanwhile");
+    });
+    let Some(client) = connected.await else { return };
+    let gateway = gateway.clone();
+    let namespace = gateway.namespace.clone();
+    house.expect_list(&namespace);
+    let known = house.known(&namespace);
+    tokio::spawn(feed::follow(client, namespace, known, stop.clone(), move |news| {
+        if !concerns(&news, &gateway) {
+            return;
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(RETRY) => {}
-        }
-    };
-    let gateway = worker.gateway.clone();
-    let scope = Some(gateway.namespace.clone());
-    tokio::spawn(feed::follow(client, scope, stop.clone(), move |news| match &news {
-        News::Listed { .. } => {
+        if let News::Listed { namespace, parts } = &news {
+            let own: Vec<_> = parts.iter().filter(|part| is_own(part.gateway.as_deref(), &gateway)).cloned().collect();
+            tokio::task::block_in_place(|| {
+                house.first_list_is_whole(namespace);
+                house.listed(ListScope::Gateway(gateway.to_string()), &own);
+            });
             readiness.fulfil("plan");
             tracing::info!("plan: every part is known");
+        } else {
+            tokio::task::block_in_place(|| house.take(&news));
         }
-        _ if !concerns(&news, &gateway) => {}
-        _ => tokio::task::block_in_place(|| house.take(&news)),
     }));
 }
 
@@ -105,7 +112,11 @@ fn concerns(news: &News, gateway: &Key) -> bool {
         News::Gone { gateway, .. } => gateway,
         News::Listed { .. } => return true,
     };
-    named.as_ref().is_none_or(|name| *name == gateway.name)
+    is_own(named.as_deref(), gateway)
+}
+
+fn is_own(named: Option<&str>, gateway: &Key) -> bool {
+    named.is_none_or(|name| name == gateway.name)
 }
 
 /// Writes where the listeners are to `listeners` under `data`, one `NAME ADDRESS` a line: ports may be the system's choice.

@@ -31,6 +31,9 @@ pub struct Arrival {
     pub text: String,
 }
 
+/// The parts of a namespace, with the gateway that each is of; price books are of none.
+pub type Known = BTreeMap<String, Option<String>>;
+
 /// What a feed tells.
 #[derive(Debug)]
 pub enum News {
@@ -41,28 +44,34 @@ pub enum News {
         gateway: Option<String>,
         name: String,
     },
-    /// Everything there is has been told once.
+    /// Everything there is has been told once: `parts`, of `namespace` or, where it is empty, of all.
     Listed {
         namespace: String,
+        parts: Vec<ListedPart>,
     },
 }
 
-/// Follows the parts of `namespace` (all namespaces where `None`), telling `tell`, until `stop`.
+/// A part that stands at its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    pub namespace: String,
+    pub gateway: Option<String>,
+    pub name: String,
+}
+
+/// Follows the parts of `namespace`, telling `tell`, until `stop`. Those of `known` (the copy on disk) that are not in
+/// the first list are told as gone: they went while nobody looked.
 pub async fn follow(
     client: Client,
-    namespace: Option<String>,
+    namespace: String,
+    known: Known,
     stop: CancellationToken,
     mut tell: impl FnMut(News) + Send,
 ) {
-    let api: Api<ConfigMap> = match &namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let scope = namespace.unwrap_or_default();
+    let api: Api<ConfigMap> = Api::namespaced(client, &namespace);
     let events = watcher(api, watcher::Config::default().labels(SELECTOR)).default_backoff();
     let mut events = std::pin::pin!(events);
-    let mut known: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
-    let mut listed: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut view = View { namespace, known, listed: BTreeSet::new() };
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,
@@ -71,30 +80,53 @@ pub async fn follow(
         match event {
             None => return,
             Some(Err(error)) => tracing::debug!(%error, "plan: watch broke; it is opened anew"),
-            Some(Ok(Event::Init)) => listed.clear(),
-            Some(Ok(Event::InitApply(object) | Event::Apply(object))) => {
-                let place = (object.namespace().unwrap_or_default(), object.name_any());
+            Some(Ok(event)) => view.see(event, &mut tell),
+        }
+    }
+}
+
+/// What a feed has told of its namespace.
+#[derive(Debug)]
+struct View {
+    namespace: String,
+    known: Known,
+    /// Parts of the list that is being read.
+    listed: BTreeSet<String>,
+}
+
+impl View {
+    fn see(&mut self, event: Event<ConfigMap>, tell: &mut impl FnMut(News)) {
+        match event {
+            Event::Init => self.listed.clear(),
+            Event::InitApply(object) | Event::Apply(object) => {
                 let gateway = object.labels().get(GATEWAY_LABEL).cloned();
-                known.insert(place.clone(), gateway.clone());
-                listed.insert(place);
+                self.known.insert(object.name_any(), gateway.clone());
+                self.listed.insert(object.name_any());
                 if let Some(arrival) = arrival(object, gateway) {
                     tell(News::Part(Box::new(arrival)));
                 }
             }
-            Some(Ok(Event::InitDone)) => {
-                let gone: Vec<_> = known.keys().filter(|place| !listed.contains(*place)).cloned().collect();
-                for place in gone {
-                    let gateway = known.remove(&place).flatten();
-                    tell(News::Gone { namespace: place.0, gateway, name: place.1 });
+            Event::InitDone => {
+                let gone: Vec<_> = self.known.keys().filter(|name| !self.listed.contains(*name)).cloned().collect();
+                for name in gone {
+                    self.gone(name, tell);
                 }
-                tell(News::Listed { namespace: scope.clone() });
+                self.listed.clear();
+                let part = |(name, gateway): (&String, &Option<String>)| ListedPart {
+                    namespace: self.namespace.clone(),
+                    gateway: gateway.clone(),
+                    name: name.clone(),
+                };
+                let parts = self.known.iter().map(part).collect();
+                tell(News::Listed { namespace: self.namespace.clone(), parts });
             }
-            Some(Ok(Event::Delete(object))) => {
-                let place = (object.namespace().unwrap_or_default(), object.name_any());
-                let gateway = known.remove(&place).flatten();
-                tell(News::Gone { namespace: place.0, gateway, name: place.1 });
-            }
+            Event::Delete(object) => self.gone(object.name_any(), tell),
         }
+    }
+
+    fn gone(&mut self, name: String, tell: &mut impl FnMut(News)) {
+        let gateway = self.known.remove(&name).flatten();
+        tell(News::Gone { namespace: self.namespace.clone(), gateway, name });
     }
 }
 
@@ -106,4 +138,42 @@ fn arrival(mut object: ConfigMap, gateway: Option<String>) -> Option<Arrival> {
         return None;
     };
     Some(Arrival { namespace: object.namespace().unwrap_or_default(), gateway, name: object.name_any(), digest, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str) -> ConfigMap {
+        let object = serde_json::json!({
+            "metadata": {
+                "name": name, "namespace": "telephony", "labels": {(GATEWAY_LABEL): "east"},
+                "annotations": {(DIGEST_ANNOTATION): Digest::of(b"{}").to_string()},
+            },
+            "data": {(PART_KEY): "{}"},
+        });
+        serde_json::from_value(object).expect("a ConfigMap")
+    }
+
+    #[test]
+    fn a_part_that_went_while_the_process_was_down_is_told_as_gone_before_the_list_is_whole() {
+        let known = Known::from([
+            ("plan-a-n".to_owned(), Some("east".to_owned())),
+            ("plan-b-n".to_owned(), Some("west".to_owned())),
+        ]);
+        let mut view = View { namespace: "telephony".to_owned(), known, listed: BTreeSet::new() };
+        let mut told = Vec::new();
+        let mut tell = |news| {
+            told.push(match news {
+                News::Part(arrival) => format!("part {}", arrival.name),
+                News::Gone { gateway, name, .. } => format!("gone {name} of {}", gateway.unwrap_or_default()),
+                News::Listed { namespace, parts } => format!("listed {} of {namespace}", parts.len()),
+            });
+        };
+        view.see(Event::Init, &mut tell);
+        view.see(Event::InitApply(part("plan-a-n")), &mut tell);
+        view.see(Event::InitDone, &mut tell);
+        view.see(Event::Delete(part("plan-a-n")), &mut tell);
+        assert_eq!(told, ["part plan-a-n", "gone plan-b-n of west", "listed 1 of telephony", "gone plan-a-n of east"]);
+    }
 }

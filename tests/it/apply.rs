@@ -20,7 +20,7 @@ suite! {
     every_example_is_taken_and_a_second_apply_changes_nothing,
     every_example_is_taken_server_side_and_a_second_apply_changes_nothing,
     each_invalid_example_is_refused_in_the_words_it_promises,
-    each_invalid_example_says_who_refuses_it,
+    the_invalid_examples_cover_every_kind_and_both_who_refuse,
     what_only_a_condition_refuses_is_taken,
 }
 
@@ -79,19 +79,6 @@ impl Invalid {
     }
 }
 
-/// The manifests of the examples, namespaces before what lives in them. Routing tests are not for the API server.
-fn example_files() -> Vec<PathBuf> {
-    let mut files = manifests::files("examples/platform");
-    files.extend(manifests::files("examples/acme"));
-    files.retain(|file| !file.to_string_lossy().ends_with(".routing-test.yaml"));
-    files.sort_by_key(|file| !is_namespaces(file));
-    files
-}
-
-fn is_namespaces(file: &Path) -> bool {
-    file.to_string_lossy().ends_with("namespaces.yaml")
-}
-
 async fn every_example_is_taken_and_a_second_apply_changes_nothing() {
     applied_twice(&[]).await;
 }
@@ -104,17 +91,16 @@ async fn every_example_is_taken_server_side_and_a_second_apply_changes_nothing()
 async fn applied_twice(flags: &[&str]) {
     let cluster = Cluster::own().await;
     manifests::install_crds(&cluster).await;
-    let files = example_files();
-    let files = files.iter().flat_map(|file| ["--filename", file.to_str().unwrap()]);
-    let arguments: Vec<&str> =
-        ["apply", "--output=json"].into_iter().chain(flags.iter().copied()).chain(files).collect();
-    let first = objects_in(cluster.kubectl(&arguments).await.json());
-    let second = objects_in(cluster.kubectl(&arguments).await.json());
-    assert!(first.len() >= 12, "only {} objects are in the examples", first.len());
-    for (first, second) in first.iter().zip(&second) {
-        assert!(first == second, "{first}\nand then: {second}");
+    for folder in manifests::example_folders() {
+        let arguments = [&["apply", "--output=json", "--filename", folder.to_str().unwrap()], flags].concat();
+        let first = objects_in(cluster.kubectl(&arguments).await.json());
+        let second = objects_in(cluster.kubectl(&arguments).await.json());
+        assert_eq!(first.len(), manifests::documents_in(&folder).len(), "{}", folder.display());
+        assert_eq!(first.len(), second.len());
+        for (first, second) in first.iter().zip(&second) {
+            assert!(first == second, "{first}\nand then: {second}");
+        }
     }
-    assert_eq!(first.len(), second.len());
 }
 
 /// The objects that kubectl printed, without their resource versions: after an object's creation by server-side apply, the
@@ -136,7 +122,7 @@ fn objects_in(mut printed: Value) -> Vec<Value> {
 async fn with_namespaces() -> &'static Cluster {
     let cluster = cluster().await;
     manifests::install_crds(cluster).await;
-    let namespaces = example_files().into_iter().find(|file| is_namespaces(file)).expect("a file of namespaces");
+    let namespaces = manifests::path("examples/platform/00-namespaces.yaml");
     cluster.kubectl(&["apply", "--server-side", "--filename", namespaces.to_str().unwrap()]).await.ok();
     cluster
 }
@@ -181,10 +167,22 @@ fn indented(text: &str) -> String {
     lines.join("\n")
 }
 
-async fn each_invalid_example_says_who_refuses_it() {
+/// A file's name begins with the word for the kind whose mistake it shows.
+async fn the_invalid_examples_cover_every_kind_and_both_who_refuse() {
+    let kinds = ["approval", "calendar", "gateway", "number", "override", "pool", "schedule", "tariff", "tenant"];
+    let begins = |path: &Path, kind: &str| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{kind}-"));
     let (apply, condition) = (Invalid::by_apply(), Invalid::by_condition());
-    assert_eq!(apply.len() + condition.len(), Invalid::all().len());
-    assert!(apply.len() > 40 && condition.len() > 20, "{} and {}", apply.len(), condition.len());
+    for kind in kinds {
+        assert!(apply.iter().any(|(path, _)| begins(path, kind)), "nothing of {kind} is refused at apply");
+        assert!(condition.iter().any(|(path, _)| begins(path, kind)), "nothing of {kind} is told by a condition");
+    }
+    // A claim has no conditions: the operator alone writes it.
+    assert!(apply.iter().any(|(path, _)| begins(path, "claim")));
+    for invalid in Invalid::all() {
+        let named = kinds.iter().chain(&["claim"]).any(|kind| begins(&invalid.path, kind));
+        assert!(named, "{} begins with no kind", invalid.path.display());
+    }
+    assert!(apply.len() > 40 && condition.len() > 40, "{} and {}", apply.len(), condition.len());
 }
 
 /// The API server cannot know better: without an operator they are there, and nothing is wrong with them.

@@ -2,17 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use fourhundred::runtime::client;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 
-use crate::harness::eventually;
+use crate::harness::{eventually, launch};
 use crate::rig::sip::Phone;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_fourhundred");
 
 /// A server that keeps its files under one folder. Killed when dropped.
 pub struct Program {
@@ -25,18 +23,9 @@ impl Program {
     pub fn start(data: &Path, arguments: &[&str]) -> Self {
         // The address of an earlier run would be asked in place of the new one's.
         let _ = std::fs::remove_file(data.join("http.addr"));
-        let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
-        let child = tokio::process::Command::new(BINARY)
-            .args(arguments)
-            .args(["--http", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .env_remove("KUBECONFIG")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        Self { child, data: data.to_owned() }
+        let mut program = launch::fourhundred();
+        program.args(arguments).args(["--http", "127.0.0.1:0", "--data"]).arg(data);
+        Self { child: launch::start(program, &data.with_extension("log")), data: data.to_owned() }
     }
 
     /// Asks the probes' server.
@@ -62,7 +51,7 @@ impl Program {
 
 /// Runs a command that ends by itself.
 pub fn run(arguments: &[&str]) -> Output {
-    Command::new(BINARY).args(arguments).env_remove("KUBECONFIG").output().unwrap()
+    launch::fourhundred().args(arguments).output().unwrap()
 }
 
 /// The final answer to a call: its code, and the user parts of its contacts in order.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     child,
-    harness::eventually,
+    harness::{eventually, launch},
     rig::{
         PATIENCE, Rig,
         objects::{create, number, told},
@@ -17,9 +17,12 @@ use serde_json::json;
 suite! {
     a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_commands,
     what_a_command_prints_for_git_is_what_kubectl_takes,
+    a_reader_that_has_seen_enough_ends_no_command_badly,
 }
 
 const NUMBER: &str = "4001000742";
+/// A time that holds the operator's now.
+const WHILE: &str = "--from 2026-11-09T08:00:00+08:00 --until 2026-11-24T08:00:00+08:00";
 
 /// Runs `fourhundred ARGUMENTS`; its exit code, and what it printed on both outputs.
 async fn run(arguments: Vec<String>) -> (i32, String, String) {
@@ -95,15 +98,15 @@ async fn a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_comma
 
     let printed = on_cluster(&rig, "approve tenant globex --until 2031-06-30", "Licence and form seen").await;
     assert!(
-        printed.starts_with("approval.fourhundred.io/tenant-globex-") && printed.ends_with(" created\n"),
+        printed.starts_with("approval.fourhundred.io/tenant-globex-approved-") && printed.ends_with(" created\n"),
         "{printed}"
     );
     told(&rig.cluster, &desk, "Ready", "True", "Ready").await;
     called(&rig, 0, 302, Some("01088880001")).await;
 
-    let line = "override desk -n globex --to number=13800138000 --from 2026-11-10T09:00:00+08:00 \
-                --until 2026-11-24T08:00:00+08:00";
-    // The operator's clock stands before the API server's: without an instant of its own it would begin in its future.
+    // Without --from it begins at its creation, which is the API server's time and not the operator's.
+    let line = format!("override desk -n globex --to number=13800138000 {WHILE}");
+    let line = line.as_str();
     let printed = on_cluster(&rig, line, "Typhoon in Shenzhen").await;
     assert_eq!(printed, "routingoverride.fourhundred.io/desk-until-202611240000 created\n");
     called(&rig, 0, 302, Some("13800138000")).await;
@@ -112,11 +115,34 @@ async fn a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_comma
     let (code, _, told_again) =
         run([words(line), words("--reason again --kubeconfig"), vec![kubeconfig]].concat()).await;
     assert_eq!(code, 2, "{told_again}");
-    assert!(told_again.contains("already exists"), "{told_again}");
+    let advice = "already exists: give --override-name, or delete the old one\n";
+    assert!(told_again.ends_with(advice) && !told_again.contains("Status {"), "{told_again}");
 
-    on_cluster(&rig, "approve tenant globex --reject --approval-name globex-rejected", "The seal is forged").await;
+    // Both verdicts on the same papers have names of their own.
+    let printed = on_cluster(&rig, "approve tenant globex --reject -o json", "The seal is forged").await;
+    let rejection: Value = serde_json::from_str(&printed).unwrap();
+    let name = rejection["metadata"]["name"].as_str().unwrap();
+    assert!(name.starts_with("tenant-globex-rejected-") && rejection["metadata"]["uid"].is_string(), "{printed}");
     told(&rig.cluster, &desk, "Accepted", "False", "Rejected").await;
     called(&rig, 1, 404, None).await;
+    // A rejection stands until it is deleted: an approval beside it is not written.
+    let kubeconfig = rig.cluster.kubeconfig(ADMIN).display().to_string();
+    let line = words("approve tenant globex --approval-name again --reason Seen --kubeconfig");
+    let (code, _, told_why) = run([line, vec![kubeconfig]].concat()).await;
+    assert_eq!(code, 1, "{told_why}");
+    assert!(told_why.contains(&format!("kubectl delete approvals {name}")), "{told_why}");
+}
+
+/// `head` closes the pipe at the first line; what is printed is larger than a pipe holds.
+async fn a_reader_that_has_seen_enough_ends_no_command_badly() {
+    let folder = crate::harness::workspace().folder("closed-");
+    let script = r#"set -o pipefail; "$1" crds 2>"$2" | head -n 1; test ! -s "$2""#;
+    let told = folder.path().join("told");
+    let mut shell = launch::program("bash");
+    shell.args(["-c", script, "--", env!("CARGO_BIN_EXE_fourhundred")]).arg(&told);
+    let output = shell.output().await.unwrap();
+    let told = std::fs::read_to_string(&told).unwrap();
+    assert!(output.status.success() && output.stdout == b"---\n", "{output:?} {told}");
 }
 
 async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
@@ -131,9 +157,8 @@ async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
     rig.apply(&approval).await;
     told(&rig.cluster, &["fhn", "desk", "-n", "globex"], "Ready", "True", "Ready").await;
 
-    let line = "override desk -n globex --to number=075566660002 --from 2026-11-10T09:00:00+08:00 \
-                --until 2026-11-24T08:00:00+08:00 --reason Test";
-    let (code, routing_override, told_why) = run(words(line)).await;
+    let line = format!("override desk -n globex --to number=075566660002 {WHILE} --reason Test");
+    let (code, routing_override, told_why) = run(words(&line)).await;
     assert_eq!(code, 0, "{told_why}");
     rig.apply(&routing_override).await;
     called(&rig, 0, 302, Some("075566660002")).await;

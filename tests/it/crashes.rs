@@ -23,6 +23,9 @@ use crate::{
 
 suite! { records_are_billed_once_however_often_the_biller_dies }
 
+/// After the last of the records, in the month of the bindings.
+const LATER: [&str; 2] = ["--clock-at", "2026-11-27T10:00:00+08:00"];
+
 const HOTLINE: &str = "4001000868";
 const RECORDS: usize = 1_000;
 const MOMENTS: usize = 20;
@@ -218,6 +221,8 @@ async fn die_and_compare(moments: usize, seed: u64) {
     rig.programmed("hotline").await;
     rig.programmed("desk").await;
     drop(rig.intake_is_open().await);
+    rig.kill().await;
+    rig.start(&LATER);
 
     let mut sent = Vec::new();
     let (mut resent, mut broken) = (0, 0);
@@ -248,11 +253,11 @@ async fn die_at_each_point(rig: &mut Rig, switch: &Switch, dice: &mut Dice) {
     for point in POINTS {
         rig.kill().await;
         let nth = dice.between(2, 9);
-        rig.start(&["--crash-point", &format!("{point}:{nth}")]);
+        rig.start(&[&LATER[..], &["--crash-point", &format!("{point}:{nth}")]].concat());
         all_ended(switch.send_all(rig, dice).await).await;
         let status = rig.ended().await;
         assert!(!status.success(), "{point}:{nth} ended the operator with {status}");
-        rig.start(&[]);
+        rig.start(&LATER);
     }
 }
 
@@ -270,7 +275,7 @@ async fn die_at_random(rig: &mut Rig, switch: &Switch, dice: &mut Dice, moments:
         tokio::time::sleep(Duration::from_micros(dice.below(4_000))).await;
         rig.kill().await;
         all_ended(senders).await;
-        rig.start(&[]);
+        rig.start(&LATER);
     }
 }
 

@@ -1,15 +1,18 @@
 //! `fourhundred dev`: one command to the tables, and nothing left of it.
 
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::harness::{assets, eventually, workspace};
+use crate::harness::{
+    assets, eventually,
+    footprint::{self, Listening, Process},
+    launch, workspace,
+};
 
 suite! {
     one_run_ends_with_tables_an_explanation_and_a_price,
@@ -27,7 +30,7 @@ struct Run {
 impl Run {
     fn start(arguments: &[&str]) -> Self {
         let folder = workspace().folder("dev-");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fourhundred"))
+        let mut child = Command::from(launch::fourhundred())
             .arg("dev")
             .args(arguments)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -35,8 +38,8 @@ impl Run {
             .env("KUBEBUILDER_ASSETS", assets().unwrap())
             // An inherited cluster is never touched: this one could not even be read.
             .env("KUBECONFIG", "/nonexistent/kubeconfig")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -54,32 +57,35 @@ impl Run {
         panic!("it ended before it said {wanted:?}");
     }
 
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap(), signal).unwrap();
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    /// Files of the run, and processes that were given one of them.
-    fn left(&self) -> Vec<PathBuf> {
-        let files = entries(self.folder.path());
-        let named = self.folder.path().to_str().unwrap();
-        let uses = |process: &PathBuf| {
-            let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&command).contains(named)
-        };
-        files.into_iter().chain(entries(Path::new("/proc")).into_iter().filter(uses)).collect()
+    /// What it listens on now.
+    fn listening(&self) -> Vec<Listening> {
+        footprint::listening(&self.processes())
     }
 
-    async fn leaves_nothing(&self) {
+    fn processes(&self) -> Vec<Process> {
+        footprint::processes("TMPDIR", self.folder.path().to_str().unwrap())
+    }
+
+    /// Files and processes of the run, and those of the sockets that are still open.
+    fn left(&self, listening: &[Listening]) -> Vec<String> {
+        let files =
+            std::fs::read_dir(self.folder.path()).unwrap().flatten().map(|entry| entry.path().display().to_string());
+        let processes = self.processes().into_iter().map(|process| format!("{process:?}"));
+        let sockets = footprint::still_open(listening).into_iter().map(|socket| format!("{socket:?}"));
+        files.chain(processes).chain(sockets).collect()
+    }
+
+    async fn leaves_nothing(&self, listening: &[Listening]) {
         eventually(Duration::from_secs(10), "nothing is left", async || {
-            let left = self.left();
+            let left = self.left(listening);
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         })
         .await;
     }
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()).collect()
 }
 
 async fn one_run_ends_with_tables_an_explanation_and_a_price() {
@@ -105,28 +111,41 @@ async fn one_run_ends_with_tables_an_explanation_and_a_price() {
         Some("4001000868 east True 5".to_owned()),
         "{text}"
     );
-    assert!(text.contains("\n  answer     "), "{text}");
+    assert!(text.contains("\n4001000868 (acme/hotline) called by 075566661234 "), "{text}");
+    assert!(text.contains("\nstep by step:\n"), "{text}");
     assert!(text.contains("s in increments of 60 s, then 60 s: 60 s\n"), "{text}");
-    run.leaves_nothing().await;
+    run.leaves_nothing(&[]).await;
 }
 
-/// SIGTERM stands for Ctrl-C here, which a run in a script's background may have been told to ignore.
+/// Ctrl-C reaches the whole foreground group, SIGTERM the one process.
 async fn an_interrupted_run_leaves_nothing_wherever_it_was() {
-    for moment in ["==> starting an API server", "==> applying", "It stays up"] {
+    for (moment, signal) in [
+        ("==> starting an API server", Signal::INT),
+        ("==> applying", Signal::TERM),
+        ("==> waiting for usage", Signal::INT),
+        ("It stays up", Signal::INT),
+    ] {
         let mut run = Run::start(&[]);
         run.until(moment).await;
-        assert!(!run.left().is_empty(), "there is something to leave at {moment:?}");
-        run.signal(Signal::TERM);
+        assert!(!run.left(&[]).is_empty(), "there is something to leave at {moment:?}");
+        let listening = run.listening();
+        assert!(moment.contains("starting") || listening.len() >= 4, "{moment:?}: {listening:?}");
+        if signal == Signal::INT {
+            kill_process_group(run.pid(), signal).unwrap();
+        } else {
+            kill_process(run.pid(), signal).unwrap();
+        }
         let status = run.child.wait().await.unwrap();
         assert!(status.success(), "{moment:?}: {status}");
-        assert_eq!(run.left(), Vec::<PathBuf>::new(), "{moment:?}");
+        assert_eq!(run.left(&listening), Vec::<String>::new(), "{moment:?}");
     }
 }
 
 async fn a_killed_run_leaves_nothing() {
     let mut run = Run::start(&[]);
     run.until("==> applying").await;
-    run.signal(Signal::KILL);
+    let listening = run.listening();
+    kill_process(run.pid(), Signal::KILL).unwrap();
     run.child.wait().await.unwrap();
-    run.leaves_nothing().await;
+    run.leaves_nothing(&listening).await;
 }

@@ -1,24 +1,24 @@
-//! The examples on a real API server: the valid ones become Ready, the invalid ones are told by a condition.
+//! The examples on a real API server with the operator running: the valid ones become Ready, the invalid ones are told by
+//! a condition.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 
 use crate::{
-    harness::eventually,
+    apply::Invalid,
+    harness::{eventually, golden, manifests},
     rig::{
         PATIENCE, Rig, objects,
         objects::{KINDS, condition},
-        root,
     },
 };
 
 suite! {
     every_valid_example_becomes_ready,
+    every_valid_example_becomes_ready_server_side,
     every_invalid_example_is_told_by_the_condition_it_names,
 }
-
-const ACME: [&str; 4] = ["hotline", "office-hours", "sales", "typhoon"];
 
 async fn all(rig: &Rig) -> Vec<Value> {
     let list = rig.cluster.kubectl(&["get", KINDS, "--all-namespaces", "-o", "json"]).await.json();
@@ -36,25 +36,55 @@ fn is_ready(object: &Value) -> bool {
     })
 }
 
-async fn with_valid_examples() -> Rig {
-    let rig = Rig::running().await;
-    rig.apply_acme(&ACME).await;
-    eventually(PATIENCE, "every valid example is Ready", async || {
-        let objects = all(&rig).await;
+/// What of our kinds stands in the examples' files.
+fn written() -> BTreeSet<String> {
+    let documents = manifests::example_folders().into_iter().flat_map(|folder| manifests::documents_in(&folder));
+    let ours = documents.filter(|document| document["apiVersion"] == "fourhundred.io/v1alpha1");
+    ours.map(|document| name_of(&document)).collect()
+}
+
+/// An operator to which each folder of the examples was applied as it is, with these flags, and has become Ready.
+async fn with_valid_examples(flags: &[&str]) -> Rig {
+    let mut rig = Rig::bare().await;
+    rig.start(&[]);
+    for folder in manifests::example_folders() {
+        rig.cluster.kubectl(&[&["apply", "-f", folder.to_str().unwrap()], flags].concat()).await.ok();
+    }
+    all_ready(&rig, "every valid example is Ready").await;
+    rig
+}
+
+/// Waits until what the examples hold is there, nothing else is, and all of it is Ready.
+async fn all_ready(rig: &Rig, what: &str) -> Vec<Value> {
+    let written = written();
+    eventually(PATIENCE, what, async || {
+        let objects = all(rig).await;
         let unready: Vec<String> = objects
             .iter()
             .filter(|object| !is_ready(object))
             .map(|object| format!("{}: {}", name_of(object), object["status"]["conditions"]))
             .collect();
-        if unready.is_empty() { Ok(()) } else { Err(unready.join("\n")) }
+        let there: BTreeSet<String> = objects.iter().map(name_of).collect();
+        match unready.as_slice() {
+            [] if there == written => Ok(objects),
+            [] => Err(format!("there are {there:?}, the files hold {written:?}")),
+            _ => Err(unready.join("\n")),
+        }
     })
-    .await;
-    rig
+    .await
 }
 
 async fn every_valid_example_becomes_ready() {
-    let rig = with_valid_examples().await;
-    let objects = all(&rig).await;
+    settled(&with_valid_examples(&[]).await).await;
+}
+
+async fn every_valid_example_becomes_ready_server_side() {
+    settled(&with_valid_examples(&["--server-side"]).await).await;
+}
+
+/// Nothing is amiss, and there is an example of every kind that people write.
+async fn settled(rig: &Rig) {
+    let objects = all(rig).await;
     let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     for kind in [
         "FourHundredNumber",
@@ -80,77 +110,52 @@ async fn every_valid_example_becomes_ready() {
     assert!(chosen.starts_with("4001") && chosen.ends_with("8888"), "{chosen}");
 }
 
-/// `REASON` of a file that begins with `# expect: condition; REASON`.
-fn expected_reason(text: &str) -> Option<String> {
-    let first = text.lines().next()?;
-    first.strip_prefix("# expect: condition; ").map(|reason| reason.trim().to_owned())
-}
-
-fn files() -> BTreeMap<String, (PathBuf, String)> {
-    let entries = std::fs::read_dir(root().join("examples/invalid")).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths
-        .filter_map(|path| {
-            let reason = expected_reason(&std::fs::read_to_string(&path).unwrap())?;
-            Some((path.file_name().unwrap().to_string_lossy().into_owned(), (path, reason)))
-        })
-        .collect()
-}
-
 async fn every_invalid_example_is_told_by_the_condition_it_names() {
-    let rig = with_valid_examples().await;
+    let rig = with_valid_examples(&[]).await;
+    // A number that calls could reach rests when it is released.
+    let bound = ["get", "nclaim", "--field-selector", "spec.state=Bound", "-o", "name"];
+    let before = rig.cluster.kubectl(&bound).await.ok();
     let mut told = String::new();
-    for (file, (path, reason)) in files() {
-        let path = path.to_str().unwrap();
-        rig.cluster.kubectl(&["apply", "--server-side", "-f", path]).await.ok();
-        let (name, found) = eventually(PATIENCE, &format!("{file} is told by {reason}"), async || {
-            let objects = rig.cluster.kubectl(&["get", "-f", path, "-o", "json"]).await.json();
-            let items = objects["items"].as_array().cloned().unwrap_or_else(|| vec![objects.clone()]);
-            for object in &items {
-                let Some(conditions) = object["status"]["conditions"].as_array() else { continue };
-                let named = conditions.iter().find(|condition| {
-                    condition["status"] == "False"
-                        && condition["reason"] == reason.as_str()
-                        && condition["observedGeneration"] == object["metadata"]["generation"]
-                });
-                if let Some(named) = named {
-                    return Ok((object["kind"].as_str().unwrap().to_owned(), named.clone()));
-                }
-            }
-            Err(items.iter().map(|object| object["status"].to_string()).collect::<Vec<_>>().join("\n"))
-        })
-        .await;
-        let text = |field: &str| found[field].as_str().unwrap().to_owned();
-        let line =
-            format!("{file}: {name}/{}={}/{}: {}\n", text("type"), text("status"), text("reason"), text("message"));
-        told.push_str(&line.replace(&rig.sip.to_string(), "SIP-PORT"));
-        // Namespaces stay: without a controller manager none ever ends.
-        let ours = std::fs::read_to_string(path).unwrap();
-        let ours: Vec<&str> = ours.split("\n---\n").filter(|text| !text.contains("kind: Namespace\n")).collect();
-        rig.delete(&ours.join("\n---\n")).await;
+    for (path, reason) in Invalid::by_condition() {
+        told.push_str(&told_of(&rig, &path, &reason).await);
     }
-    let golden = root().join("tests/golden/conditions.txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
-        std::fs::write(&golden, &told).unwrap();
-    }
-    let committed = std::fs::read_to_string(&golden).unwrap_or_default();
-    for (was, is) in committed.lines().zip(told.lines()) {
-        assert_eq!(is, was, "the sentence changed: run the test with UPDATE_GOLDEN=1 and read the difference");
-    }
-    assert_eq!(
-        committed.lines().count(),
-        told.lines().count(),
-        "a file came or went: run the test with UPDATE_GOLDEN=1"
-    );
     // None of them left anything behind, and none did harm.
-    eventually(PATIENCE, "only the valid examples are left, all Ready", async || {
-        let objects = all(&rig).await;
-        let odd: Vec<String> = objects.iter().filter(|object| !is_ready(object)).map(ToString::to_string).collect();
-        if odd.is_empty() { Ok(()) } else { Err(odd.join("\n")) }
+    all_ready(&rig, "only the valid examples are left, all Ready").await;
+    eventually(PATIENCE, "no number is held but the valid examples'", async || {
+        let now = rig.cluster.kubectl(&bound).await.ok();
+        if now == before { Ok(()) } else { Err(now) }
     })
     .await;
-    let claims = rig.cluster.kubectl(&["get", "nclaim", "-o", "name"]).await.ok();
-    assert_eq!(claims.lines().count(), 2, "{claims}");
     assert!(objects::claim(&rig.cluster, "4001000868").await.is_some());
+    golden::same("conditions.txt", &told);
+}
+
+/// Applies a file, waits for the condition with the reason, and takes the file's objects away again; the line of the
+/// golden table.
+async fn told_of(rig: &Rig, path: &Path, reason: &str) -> String {
+    let (name, text) = (path.file_name().unwrap().to_string_lossy(), std::fs::read_to_string(path).unwrap());
+    let path = path.to_str().unwrap();
+    rig.cluster.kubectl(&["apply", "-f", path]).await.ok();
+    let (kind, found) = eventually(PATIENCE, &format!("{name} is told by {reason}"), async || {
+        let objects = rig.cluster.kubectl(&["get", "-f", path, "-o", "json"]).await.json();
+        let items = objects["items"].as_array().cloned().unwrap_or_else(|| vec![objects.clone()]);
+        for object in &items {
+            let Some(conditions) = object["status"]["conditions"].as_array() else { continue };
+            let named = conditions.iter().find(|condition| {
+                condition["status"] == "False"
+                    && condition["reason"] == reason
+                    && condition["observedGeneration"] == object["metadata"]["generation"]
+            });
+            if let Some(named) = named {
+                return Ok((object["kind"].as_str().unwrap().to_owned(), named.clone()));
+            }
+        }
+        Err(items.iter().map(|object| object["status"].to_string()).collect::<Vec<_>>().join("\n"))
+    })
+    .await;
+    // Namespaces stay: without a controller manager none ever ends.
+    let ours: Vec<&str> = text.split("\n---\n").filter(|text| !text.contains("kind: Namespace\n")).collect();
+    rig.delete(&ours.join("\n---\n")).await;
+    let field = |field: &str| found[field].as_str().unwrap();
+    format!("{name}: {kind}/{}={}/{}: {}\n", field("type"), field("status"), field("reason"), field("message"))
 }

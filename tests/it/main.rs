@@ -55,6 +55,8 @@ fn main() -> std::process::ExitCode {
         examples::trials(),
         timetables::trials(),
         claims::trials(),
+        claims::races::trials(),
+        claims::restore::trials(),
         commands::trials(),
         leadership::trials(),
         quiet::trials(),

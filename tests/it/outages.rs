@@ -6,8 +6,13 @@ use serde_json::json;
 
 use crate::{
     edits::{self, NUMBER},
-    harness::{eventually, throughout},
-    rig::{PATIENCE, Rig, TOKEN, objects, objects::told, sip::Phone},
+    harness::{OPERATOR, eventually, throughout, workspace},
+    rig::{
+        PATIENCE, Rig, TOKEN, TUESDAY, objects,
+        objects::told,
+        process::{Process, let_do_everything},
+        sip::Phone,
+    },
 };
 
 suite! {
@@ -16,6 +21,7 @@ suite! {
     a_leader_that_lost_its_lease_to_an_outage_answers_calls_and_leads_again,
     what_was_charged_while_the_api_server_was_away_is_shown_when_it_is_back,
     a_ledger_that_cannot_be_opened_delays_no_call_and_is_opened_when_it_can,
+    definitions_older_than_the_operator_are_named_and_waited_for,
 }
 
 /// An answered call of one minute from Guangzhou to Beijing, long distance.
@@ -205,4 +211,28 @@ async fn a_ledger_that_cannot_be_opened_delays_no_call_and_is_opened_when_it_can
     assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (200, Some(1)), "{answer:?}");
     usage_is(&rig, 2, "1.20").await;
     rig.still_runs();
+}
+
+async fn definitions_older_than_the_operator_are_named_and_waited_for() {
+    let rig = Rig::new().await;
+    let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let patch = json!([{ "op": "remove", "path": format!("{spec}/originalCalled") }]).to_string();
+    rig.cluster.kubectl(&["patch", "crd", "callgateways.fourhundred.io", "--type=json", "-p", &patch]).await.ok();
+    let_do_everything(&rig.cluster, OPERATOR).await;
+    let folder = workspace().folder("outdated-");
+    let process = Process::start(&rig.cluster, OPERATOR, folder.path(), "operator", &["--clock-at", TUESDAY]);
+    eventually(PATIENCE, "it says what it waits for", async || {
+        let answer = process.get("/readyz").await.map_err(|error| error.to_string())?;
+        let told = "callgateways.fourhundred.io lacks spec.originalCalled (kubectl apply --server-side -f crds/)";
+        if answer.starts_with("HTTP/1.1 503") && answer.contains(told) { Ok(()) } else { Err(answer) }
+    })
+    .await;
+    let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    rig.cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", crds]).await.ok();
+    eventually(PATIENCE, "it is ready", async || {
+        let answer = process.get("/readyz").await.map_err(|error| error.to_string())?;
+        if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
+    })
+    .await;
+    assert!(process.terminate().await.success());
 }

@@ -178,17 +178,37 @@ async fn foreign_edits_are_put_right(rig: &Rig) {
             .unwrap_or_else(|| panic!("no part {leaf}"));
         let name = map["metadata"]["name"].as_str().unwrap();
         let (key, _) = map["data"].as_object().unwrap().iter().next().unwrap();
+        let told = |map: &Value| {
+            let digest = &map["metadata"]["annotations"]["fourhundred.io/digest"];
+            json!([map["data"], map["metadata"]["labels"], digest])
+        };
         let whole = async |what: &str| {
             eventually(PATIENCE, &format!("part {name} is put right after {what}"), async || {
                 let answer = cluster.kubectl(&["get", "configmap", name, "-n", "telephony", "-o", "json"]).await;
                 let Ok(now) = serde_json::from_str::<Value>(&answer.stdout) else { return Err(answer.stderr) };
-                if now["data"] == map["data"] { Ok(()) } else { Err(now["data"].to_string()) }
+                if told(&now) == told(map) { Ok(()) } else { Err(told(&now).to_string()) }
             })
             .await;
         };
-        let patch = json!({ "data": { key: "{}" } }).to_string();
-        cluster.kubectl(&["patch", "configmap", name, "-n", "telephony", "--type=merge", "-p", &patch]).await.ok();
+        let edit = async |kind: &str, patch: Value| {
+            let (kind, patch) = (format!("--type={kind}"), patch.to_string());
+            cluster.kubectl(&["patch", "configmap", name, "-n", "telephony", &kind, "-p", &patch]).await.ok();
+        };
+        edit("merge", json!({ "data": { key: "{}" } })).await;
         whole("an edit").await;
+        edit("json", json!([{ "op": "remove", "path": format!("/data/{key}") }])).await;
+        whole("its text was removed").await;
+        let other = format!("sha256:{}", "0".repeat(64));
+        edit("merge", json!({ "metadata": { "annotations": { "fourhundred.io/digest": other } } })).await;
+        whole("another digest").await;
+        // Price books are of no leaf.
+        if leaf != "prices" {
+            edit("merge", json!({ "metadata": { "labels": { "fourhundred.io/leaf": "n1" } } })).await;
+            whole("another label").await;
+        }
+        // From now on the watch does not show it.
+        edit("merge", json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": "somebody" } } })).await;
+        whole("a label that hides it").await;
         cluster.kubectl(&["delete", "configmap", name, "-n", "telephony"]).await.ok();
         whole("its deletion").await;
     }

@@ -168,7 +168,7 @@ async fn an_edit_changes_the_answer_and_a_mistake_changes_nothing() {
     assert_eq!(generation(), 2);
     let data = site.data();
     let output = child::run(&["get", "fhn", "--data", data.to_str().unwrap()]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 mistakes"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 mistake,"), "{output:?}");
 
     edit(&hotline, "callerAreas: [0755]", r#"callerAreas: ["0755"]"#);
     follows("01088880099").await;

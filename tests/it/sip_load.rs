@@ -1,9 +1,8 @@
 //! The SIP listener of the real process under ten thousand calls of SIPp, and under what no peer should ever send.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, time::Duration};
 
-use tokio::process::Command;
-
+use crate::harness::launch;
 use crate::rig::{Dice, Rig, root, sip::Phone};
 
 suite! {
@@ -28,7 +27,7 @@ pub async fn play(folder: &Path, port: u16, area: &str, calls: u32, per_second: 
     std::fs::write(folder.join("callers.csv"), format!("SEQUENTIAL\n{}\n", callers.join("\n"))).unwrap();
     let statistics = folder.join("calls.csv");
     let _ = std::fs::remove_file(&statistics);
-    let output = Command::new("sipp")
+    let output = launch::program("sipp")
         .arg(format!("127.0.0.1:{port}"))
         .arg("-sf")
         .arg(root().join("tests/it/sipp/redirect.xml"))
@@ -37,8 +36,6 @@ pub async fn play(folder: &Path, port: u16, area: &str, calls: u32, per_second: 
         .args(["-timeout", "100s", "-timeout_error", "-trace_stat", "-stf"])
         .arg(&statistics)
         .current_dir(folder)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .expect("sipp is in PATH: `tools/sipp` installs it");
@@ -105,8 +102,11 @@ async fn what_is_no_call_harms_none_and_a_retransmission_gets_the_same_bytes() {
     rig.still_runs();
     let grown = rig.resident_kib().saturating_sub(warm);
     assert!(grown < GROWTH_KIB, "the process grew by {grown} KiB");
-    for metric in rig.metrics().await.lines().filter(|line| line.contains("panic")) {
-        assert!(metric.ends_with(" 0"), "{metric}");
+    let metrics = rig.metrics().await;
+    for outcome in ["redirected", "malformed", "unreadable", "keep_alive", "stray_response"] {
+        let counter = format!("fourhundred_sip_messages_total{{outcome=\"{outcome}\"}} ");
+        let count = metrics.lines().find_map(|line| line.strip_prefix(counter.as_str())?.parse::<u64>().ok());
+        assert!(count.is_some_and(|count| count > 0), "what was thrown is counted as {outcome}: {count:?}");
     }
     assert!(!rig.end_of_log().contains("panicked"), "{}", rig.end_of_log());
 }

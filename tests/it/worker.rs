@@ -49,13 +49,12 @@ impl Bench {
         let gateway = path("manifests/platform/gateway.yaml");
         edit(&gateway, "protocol: UDP, port: 0", &format!("protocol: UDP, port: {}", sip.port()));
         edit(&gateway, "protocol: HTTP, port: 0", &format!("protocol: HTTP, port: {api}"));
-        std::fs::remove_file(path("manifests/acme/acme.routing-test.yaml")).unwrap();
         std::fs::write(path("token"), TOKEN).unwrap();
         std::fs::write(path("intake-token"), INTAKE_TOKEN).unwrap();
         let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
         cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).await.ok();
         cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).await.ok();
-        for manifests in ["manifests/platform/namespaces.yaml", "manifests/platform", "manifests/acme"] {
+        for manifests in ["manifests/platform", "manifests/acme"] {
             cluster.kubectl(&["apply", "--server-side", "-f", path(manifests).to_str().unwrap()]).await.ok();
         }
         let endpoint = format!("telephony/east=http://127.0.0.1:{api}");

@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
-use super::sink::Manager;
+use super::transitions;
 use super::world::World;
 use crate::api::HolidayCalendar;
 use crate::api::conditions as types;
@@ -52,7 +52,7 @@ pub fn check(calendar: &HolidayCalendar) -> Result<(), Finding> {
             if day.parse::<jiff::civil::Date>().is_err() {
                 return refuse(
                     reason::INVALID,
-                    format!("years[{}]: {day} is no day of the calendar, write it as 2026-10-01", year.year),
+                    format!("years[{}]: {day}: that month has no such day, correct or remove it", year.year),
                 );
             }
         }
@@ -80,8 +80,8 @@ pub async fn reconcile(calendar: Arc<HolidayCalendar>, world: Arc<World>) -> Res
     let mut years: Vec<i32> = calendar.spec.years.iter().map(|year| year.year).collect();
     years.sort_unstable();
     let status = HolidayCalendarStatus { observed_generation: calendar.generation(), years, conditions: set.finish() };
-    world.published.publish(&world, &*calendar, Manager::Operator, &status).await?;
-    Ok(next_first(now).map_or(Action::await_change(), |at| Action::requeue(world.until(at))))
+    let publication = transitions::publish(&world, &*calendar, &status.conditions, &status).await?;
+    Ok(next_first(now).map_or(publication.action(), |at| Action::requeue(world.until(at))))
 }
 
 /// Plans carry the days of three years: at New Year all that embed a calendar are compiled again.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
 
-use super::{holder_of, text};
+use super::{holder_of, number_of, text};
 use crate::api::number_claim::{ClaimState, Holder};
 use crate::api::reasons as reason;
 use crate::api::{NumberClaim, NumberClaimSpec, NumberPool};
@@ -27,6 +27,27 @@ pub enum Held {
     No(Finding),
 }
 
+/// Whether a router begins to serve a number as soon as it is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Its entry is whole and its gateway has a ready router.
+    Now,
+    NotYet,
+}
+
+/// Says in a claim that a router serves its number from now on. Before the router does: whoever reads the claim after a
+/// crash must not take a number for one that nobody ever called.
+pub async fn mark_served(world: &World, claim: &NumberClaim) -> Result<NumberClaim, Error> {
+    let mut served = claim.clone();
+    served.spec.served_at = Some(text(world.clock.now()));
+    world.metrics.wrote("claim", "sent");
+    let served = world.sink.replace_claim(&served).await?;
+    if let Some(number) = number_of(&served) {
+        world.recent_claims.note(number, Some(served.clone()));
+    }
+    Ok(served)
+}
+
 /// Makes `holder` the holder of `number`, or says why not. The answer names no other tenant.
 pub async fn hold(
     world: &World,
@@ -34,31 +55,36 @@ pub async fn hold(
     tenant: &str,
     number: FourHundred,
     pool: Option<&NumberPool>,
+    service: Service,
 ) -> Result<Held, Error> {
     if let Some(claim) = world.stores.claims.find_name(&number.to_string()) {
-        return settle(world, holder, tenant, claim.as_ref().clone()).await;
+        return settle(world, holder, tenant, claim.as_ref().clone(), pool).await;
     }
     let Some(pool) = pool else {
         let sentence =
             format!("no NumberPool covers {number}: choose a number from a pool's ranges (kubectl get npool)");
         return Ok(Held::No(Finding::new(reason::NUMBER_NOT_IN_POOL, sentence)));
     };
-    let claim = new_claim(holder, tenant, number, pool, world.clock.now());
+    let claim = new_claim(holder, tenant, number, pool, world.clock.now(), service);
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
-        ClaimCreation::Created(created) => {
-            world.recent_claims.note_made(number);
-            Ok(Held::Yes(created))
-        }
+        ClaimCreation::Created(created) => Ok(Held::Yes(created)),
         ClaimCreation::Exists => match world.sink.read_claim(&number.to_string()).await? {
-            Some(live) => settle(world, holder, tenant, live).await,
+            Some(live) => settle(world, holder, tenant, live, Some(pool)).await,
             None => Ok(Held::No(taken(number))),
         },
     }
 }
 
 /// The claim that makes `holder` the holder of `number` from `at` on.
-pub fn new_claim(holder: &Key, tenant: &str, number: FourHundred, pool: &NumberPool, at: Timestamp) -> NumberClaim {
+pub fn new_claim(
+    holder: &Key,
+    tenant: &str,
+    number: FourHundred,
+    pool: &NumberPool,
+    at: Timestamp,
+    service: Service,
+) -> NumberClaim {
     NumberClaim {
         metadata: ObjectMeta { name: Some(number.to_string()), ..ObjectMeta::default() },
         spec: NumberClaimSpec {
@@ -69,12 +95,18 @@ pub fn new_claim(holder: &Key, tenant: &str, number: FourHundred, pool: &NumberP
             state: ClaimState::Bound,
             claimed_at: text(at),
             cooling_until: None,
-            served_at: None,
+            served_at: (service == Service::Now).then(|| text(at)),
         },
     }
 }
 
-async fn settle(world: &World, holder: &Key, tenant: &str, claim: NumberClaim) -> Result<Held, Error> {
+async fn settle(
+    world: &World,
+    holder: &Key,
+    tenant: &str,
+    claim: NumberClaim,
+    pool: Option<&NumberPool>,
+) -> Result<Held, Error> {
     if let Err(finding) = may_take(&claim, holder, tenant) {
         return Ok(Held::No(finding));
     }
@@ -85,6 +117,10 @@ async fn settle(world: &World, holder: &Key, tenant: &str, claim: NumberClaim) -
     back.spec.state = ClaimState::Bound;
     back.spec.cooling_until = None;
     back.spec.holder = Holder { namespace: holder.namespace.clone(), name: holder.name.clone() };
+    if let Some(pool) = pool {
+        // The pool may have another name since.
+        back.spec.pool = pool.name_any();
+    }
     world.metrics.wrote("claim", "sent");
     Ok(Held::Yes(Box::new(world.sink.replace_claim(&back).await?)))
 }
@@ -125,27 +161,89 @@ pub fn choose(
     pool: &NumberPool,
     pattern: &str,
 ) -> Result<FourHundred, Finding> {
-    let parsed: VanityPattern =
-        pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
-    let earlier = facts.references().holders.of(holder);
-    let mut earlier = earlier.into_iter().filter(|number| parsed.matches(*number) && pool::covers(pool, *number));
-    if let Some(number) = earlier.find(|number| rests_for(facts, tenant, *number)) {
-        return Ok(number);
+    let mut search = Search::begin(facts, holder, tenant, pool, pattern)?;
+    loop {
+        match search.turn(facts, pool) {
+            Turn::Found(number) => return Ok(number),
+            Turn::Unfinished => {}
+            Turn::Exhausted => return Err(none_free(pool, pattern)),
+        }
     }
-    let ranges = pool::ranges(pool);
-    let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
-    if size == 0 {
-        return Err(none_free(pool, pattern));
-    }
-    let seed = Digest::of(format!("{}\0{holder}", pool.name_any()).as_bytes());
-    let start = seed.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % size;
-    (0..size)
-        .filter_map(|step| pool::nth(&ranges, (start + step) % size))
-        .find(|number| parsed.matches(*number) && is_free(facts, pool, *number))
-        .ok_or_else(|| none_free(pool, pattern))
 }
 
-fn rests_for(facts: &Facts, tenant: &str, number: FourHundred) -> bool {
+/// [`choose`] for a runtime's thread: a large pool is searched a turn at a time, and others run in between.
+pub async fn choose_in_turns(
+    facts: &Facts,
+    holder: &Key,
+    tenant: &str,
+    pool: &NumberPool,
+    pattern: &str,
+) -> Result<FourHundred, Finding> {
+    let mut search = Search::begin(facts, holder, tenant, pool, pattern)?;
+    loop {
+        match search.turn(facts, pool) {
+            Turn::Found(number) => return Ok(number),
+            Turn::Unfinished => tokio::task::yield_now().await,
+            Turn::Exhausted => return Err(none_free(pool, pattern)),
+        }
+    }
+}
+
+/// Numbers looked at in one turn of a search: about a millisecond.
+const AT_ONCE: usize = 50_000;
+
+/// A search through a pool, in an order of its chooser's own.
+#[derive(Debug)]
+struct Search {
+    pattern: VanityPattern,
+    /// The chooser's own number of before, if it rests.
+    earlier: Option<FourHundred>,
+    /// What is left to look at, as inclusive pairs; the last one first.
+    left: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Found(FourHundred),
+    Unfinished,
+    Exhausted,
+}
+
+impl Search {
+    fn begin(facts: &Facts, holder: &Key, tenant: &str, pool: &NumberPool, pattern: &str) -> Result<Self, Finding> {
+        let parsed: VanityPattern =
+            pattern.parse().map_err(|error| Finding::new(reason::INVALID, format!("choose.pattern: {error}")))?;
+        let earlier = facts.references().holders.of(holder);
+        let mut earlier = earlier.into_iter().filter(|number| parsed.matches(*number) && pool::covers(pool, *number));
+        let earlier = earlier.find(|number| rests_for(facts, tenant, *number));
+        let seed = Digest::of(format!("{}\0{holder}", pool.name_any()).as_bytes());
+        let seed = seed.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        Ok(Self { pattern: parsed, earlier, left: pool::rotated(&pool::ranges(pool), seed) })
+    }
+
+    fn turn(&mut self, facts: &Facts, pool: &NumberPool) -> Turn {
+        if let Some(number) = self.earlier.take() {
+            return Turn::Found(number);
+        }
+        for _ in 0..AT_ONCE {
+            let Some((first, last)) = self.left.last_mut() else { return Turn::Exhausted };
+            let value = *first;
+            if value == *last {
+                self.left.pop();
+            } else {
+                *first += 1;
+            }
+            let fits = FourHundred::from_u64(value).filter(|number| self.pattern.matches(*number));
+            if let Some(number) = fits.filter(|number| is_free(facts, pool, *number)) {
+                return Turn::Found(number);
+            }
+        }
+        Turn::Unfinished
+    }
+}
+
+/// Whether `number` rests and would go back to `tenant`.
+pub fn rests_for(facts: &Facts, tenant: &str, number: FourHundred) -> bool {
     let claim = facts.stores.claims.find_name(&number.to_string());
     claim.is_some_and(|claim| !claim.is_bound() && claim.spec.tenant == tenant) && !facts.recent_claims.has(number)
 }

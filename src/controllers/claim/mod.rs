@@ -11,11 +11,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
-pub use hold::{Held, choose, hold, may_take, new_claim};
+pub use hold::{Held, Service, choose, choose_in_turns, hold, mark_served, may_take, new_claim, rests_for};
 
 use super::error::Error;
 use super::facts::Facts;
 use super::key::{Key, ObjectMetaExt as _};
+use super::plan::standing;
 use super::sink::Presence;
 use super::world::{Find as _, World};
 use crate::api::number_claim::ClaimState;
@@ -44,6 +45,7 @@ pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
         .filter_map(|number| facts.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
+        .map(|claim| facts.recent_claims.newer(&claim).map_or(claim, Arc::new))
         .or_else(|| facts.recent_claims.of(key).map(Arc::new))
 }
 
@@ -80,8 +82,8 @@ async fn check_holder(claim: &NumberClaim, world: &World) -> Result<Action, Erro
 
 async fn release(claim: &NumberClaim, world: &World) -> Result<Action, Error> {
     let now = world.clock.now();
-    world.metrics.wrote("claim", "sent");
-    if was_never_served(claim, world) {
+    if was_never_served(claim, world).await? {
+        world.metrics.wrote("claim", "sent");
         world.sink.delete_claim(claim).await?;
         tracing::info!(pool = claim.spec.pool, "number released: no router ever served it");
         return Ok(Action::await_change());
@@ -92,15 +94,21 @@ async fn release(claim: &NumberClaim, world: &World) -> Result<Action, Error> {
     let mut cooling = claim.clone();
     cooling.spec.state = ClaimState::Cooling;
     cooling.spec.cooling_until = Some(text(until));
+    world.metrics.wrote("claim", "sent");
     world.sink.replace_claim(&cooling).await?;
     tracing::info!(pool = claim.spec.pool, days, "number released: it rests");
     Ok(Action::await_change())
 }
 
-/// Only what this process saw from the claim's beginning is known never to have been served.
-fn was_never_served(claim: &NumberClaim, world: &World) -> bool {
-    let Some(number) = number_of(claim) else { return true };
-    world.recent_claims.made(number) && !world.plan().was_planned(number) && claim.spec.served_at.is_none()
+/// Whether no router ever served the number: its claim says of none, and no part of the plan has it or had it since this
+/// process leads.
+async fn was_never_served(claim: &NumberClaim, world: &World) -> Result<bool, Error> {
+    let Some(number) = number_of(claim) else { return Ok(true) };
+    if claim.spec.served_at.is_some() {
+        return Ok(false);
+    }
+    standing::read(world, &claim.spec.holder.namespace).await?;
+    Ok(!world.plan().was_planned(number))
 }
 
 async fn rest(claim: &NumberClaim, world: &World) -> Result<Action, Error> {

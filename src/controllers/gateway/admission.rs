@@ -16,8 +16,10 @@ pub enum Admission {
     NotAllowed,
     /// The gateway stands where this operator serves none.
     NotServed,
-    /// There is no such gateway, or the namespace's labels are not known yet.
+    /// There is no such gateway.
     Unknown,
+    /// The namespace's labels, which decide, are not in the cache yet.
+    Undecided,
 }
 
 /// The admission of `namespace` to `gateway`.
@@ -34,7 +36,7 @@ pub fn of(facts: &Facts, key: &Key, gateway: Option<&CallGateway>, namespace: &s
             let selector = gateway.spec.allowed_namespaces.as_ref().and_then(|allowed| allowed.selector.as_ref());
             match (selector, facts.stores.namespaces.find_name(namespace)) {
                 (Some(selector), Some(found)) if selector.matches(found.labels()) => Admission::Admitted,
-                (_, None) => Admission::Unknown,
+                (Some(_), None) => Admission::Undecided,
                 _ => Admission::NotAllowed,
             }
         }

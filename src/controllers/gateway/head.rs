@@ -7,16 +7,15 @@ use crate::api::CallGateway;
 use crate::api::call_gateway::{self as api, RecordFormat};
 use crate::controllers::error::Error;
 use crate::controllers::key::{Key, ObjectMetaExt as _};
-use crate::controllers::plan::shard::{Leaf, ShardKey};
+use crate::controllers::plan::shard::{Leaf, ShardKey, labels};
 use crate::controllers::plan::writer;
-use crate::controllers::world::{Find as _, World};
+use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{
     FORMAT, Head, Listener, NumberFormat, OriginalCalled, Part, Protocol, RecordSource, Transport, Trunk,
 };
 
-/// Name of the head's leaf.
-pub const LEAF: &str = "head";
+pub use crate::domain::routing::place::HEAD_LEAF as LEAF;
 
 /// The shard that holds a gateway's head.
 pub fn shard(gateway: &Key) -> ShardKey {
@@ -28,13 +27,9 @@ pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
     let shard = shard(gateway);
     let Some(object) = world.stores.gateways.find_key(gateway).filter(|object| !object.is_terminating()) else {
         // The head goes last: a router keeps it while it still has numbers of the gateway.
-        if !world.plan().has_leaves(gateway) {
-            world.sink.delete_part(&gateway.namespace, &shard.part_name(LEAF)).await?;
-            world.plan().note_deleted(&shard, LEAF);
-        }
-        return Ok(());
+        return if has_leaves(world, gateway) { Ok(()) } else { writer::delete(world, &shard, LEAF).await };
     };
-    if super::check(&object, world).is_err() {
+    if super::check::in_process(&object, world).is_err() {
         return Ok(());
     }
     let Ok(text) = serde_json::to_string(&Part::Head(build(gateway, &object))) else { return Ok(()) };
@@ -45,6 +40,17 @@ pub async fn write(world: &Arc<World>, gateway: &Key) -> Result<(), Error> {
         world.hub.gateways.wake(gateway);
     }
     Ok(())
+}
+
+/// Whether numbers of `gateway` still stand somewhere: by our own writes, or by those of an earlier term.
+fn has_leaves(world: &World, gateway: &Key) -> bool {
+    world.plan().has_leaves(gateway)
+        || world.parts().iter().any(|((namespace, _), seen)| is_leaf_of(gateway, namespace, seen))
+}
+
+fn is_leaf_of(gateway: &Key, namespace: &str, seen: &PartSeen) -> bool {
+    let leaf = seen.labels.get(labels::LEAF).is_some_and(|leaf| leaf.starts_with('n'));
+    leaf && namespace == gateway.namespace && seen.labels.get(labels::GATEWAY) == Some(&gateway.name)
 }
 
 /// The head of a gateway. Pure.
@@ -95,6 +101,7 @@ fn listener(listener: &api::Listener) -> Listener {
         port: u16::try_from(listener.port).unwrap_or(0),
         peers: listener.peers.clone(),
         force_rport: listener.force_rport(),
+        asks_token: listener.token_secret_ref.is_some(),
     }
 }
 
@@ -110,5 +117,25 @@ fn source(source: &api::RecordSource) -> RecordSource {
         .to_owned(),
         time_zone: source.time_zone.clone(),
         number_field: source.number_field.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_of_an_earlier_term_hold_the_head_back() {
+        let east = Key::new("telephony", "east");
+        let mut labels = ShardKey { gateway: east.clone(), namespace: "acme".to_owned() }.labels();
+        let mut seen = |leaf: &str| {
+            labels.insert(labels::LEAF.to_owned(), leaf.to_owned());
+            let resource_version = "1".to_owned();
+            PartSeen { digest: None, resource_version, foreign: false, labels: labels.clone() }
+        };
+        assert!(is_leaf_of(&east, "telephony", &seen("n01")));
+        assert!(!is_leaf_of(&east, "elsewhere", &seen("n01")));
+        assert!(!is_leaf_of(&Key::new("telephony", "west"), "telephony", &seen("n01")));
+        assert!(!is_leaf_of(&east, "telephony", &seen(LEAF)));
     }
 }

@@ -9,9 +9,8 @@ use super::build;
 use super::checks::quota_exceeded;
 use super::dereference::Refs;
 use super::validate::{Standing, Verdict, Wish};
-use crate::api::reasons as reason;
 use crate::api::{FourHundredNumber, NumberClaim};
-use crate::controllers::claim::{self, Held};
+use crate::controllers::claim::{self, Held, Service};
 use crate::controllers::error::Error;
 use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
@@ -47,7 +46,14 @@ pub async fn apply(
         _ => Intent::Withdraw,
     };
     let serves_present_spec = matches!(intent, Intent::Serve(_));
-    let shard = ShardKey { gateway: refs.gateway_key.clone(), namespace: key.namespace.clone() };
+    let claim = match claim {
+        Some(claim) if serves_present_spec && claim.spec.served_at.is_none() && has_ready_router(refs, world) => {
+            Some(claim::mark_served(world, &claim).await?)
+        }
+        claim => claim,
+    };
+    let gateway = if matches!(intent, Intent::Keep(_)) { &refs.serving } else { &refs.gateway_key };
+    let shard = ShardKey { gateway: gateway.clone(), namespace: key.namespace.clone() };
     let dirty = world.plan().want(&key, shard, intent);
     world.mark_shards(dirty);
     let planned = claim.as_ref().and_then(claim::number_of).filter(|_| serves_present_spec);
@@ -70,22 +76,34 @@ async fn take_claim(
     let Membership::Of(tenant) = &refs.membership else { return Ok((verdict.accepted.clone(), None)) };
     let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
     let tenant = tenant.name_any();
-    let _seat = match world.seat(&tenant, most) {
+    let _seat = match world.seat(&tenant, most, refs.takes_back) {
         Seat::Taken(seat) => seat,
         Seat::Undecided => return Err(Error::Undecided("the tenant's last free numbers are being claimed")),
-        Seat::None { held } => return Ok((Err(quota_exceeded(held, most)), None)),
+        Seat::None(count) => return Ok((Err(quota_exceeded(count, most)), None)),
     };
+    let whole = matches!(verdict.standing, Standing::Serve(_));
+    let service = if whole && has_ready_router(refs, world) { Service::Now } else { Service::NotYet };
     match &verdict.wish {
-        Some(Wish::Number(wanted)) => hold(key, &tenant, *wanted, refs, world).await,
-        Some(Wish::Choose) => choose(key, &tenant, number, refs, world).await,
+        Some(Wish::Number(wanted)) => hold(key, &tenant, *wanted, (refs, service), world).await,
+        Some(Wish::Choose) => choose(key, &tenant, number, (refs, service), world).await,
         None => Ok((verdict.accepted.clone(), None)),
     }
 }
 
 type Taken = (Result<(), Finding>, Option<NumberClaim>);
 
-async fn hold(key: &Key, tenant: &str, wanted: FourHundred, refs: &Refs, world: &World) -> Result<Taken, Error> {
-    Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref()).await? {
+fn has_ready_router(refs: &Refs, world: &World) -> bool {
+    world.plan().acks.ready(&refs.gateway_key) > 0
+}
+
+async fn hold(
+    key: &Key,
+    tenant: &str,
+    wanted: FourHundred,
+    (refs, service): (&Refs, Service),
+    world: &World,
+) -> Result<Taken, Error> {
+    Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref(), service).await? {
         Held::Yes(claim) => {
             world.recent_claims.note(wanted, Some(claim.as_ref().clone()));
             (Ok(()), Some(*claim))
@@ -102,19 +120,18 @@ async fn choose(
     key: &Key,
     tenant: &str,
     number: &FourHundredNumber,
-    refs: &Refs,
+    (refs, service): (&Refs, Service),
     world: &World,
 ) -> Result<Taken, Error> {
     let pattern = number.spec.choose.as_ref().and_then(|choose| choose.pattern.as_deref()).unwrap_or("*");
-    let Some(pool) = &refs.pool else {
-        return Ok((Err(Finding::new(reason::POOL_NOT_FOUND, "the pool to choose from is gone")), None));
-    };
+    // Told as a missing reference.
+    let Some(pool) = &refs.pool else { return Ok((Ok(()), None)) };
     loop {
-        let wanted = match claim::choose(world, key, tenant, pool, pattern) {
+        let wanted = match claim::choose_in_turns(world, key, tenant, pool, pattern).await {
             Ok(wanted) => wanted,
             Err(finding) => return Ok((Err(finding), None)),
         };
-        if let (Ok(()), Some(claim)) = hold(key, tenant, wanted, refs, world).await? {
+        if let (Ok(()), Some(claim)) = hold(key, tenant, wanted, (refs, service), world).await? {
             return Ok((Ok(()), Some(claim)));
         }
     }
@@ -136,14 +153,13 @@ pub fn intent(
             let Some(value) = claim::number_of(claim) else { return Intent::Withdraw };
             let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
-            let binding = refs
-                .price_book
-                .as_ref()
-                .and_then(|book| book.as_ref().ok())
-                .map(|book| build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string()));
+            let bound = refs.price_book.as_ref().and_then(|book| book.as_ref().ok()).map(|book| {
+                let binding = build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string());
+                (binding, book.clone())
+            });
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
             let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));
-            match PlannedNumber::new(value, &entry, schedule, calendar, binding) {
+            match PlannedNumber::new(value, &entry, schedule, calendar, bound) {
                 Ok(planned) => Intent::Serve(Arc::new(planned)),
                 Err(_) => keep(claim),
             }

@@ -1,20 +1,27 @@
 //! The checks of a number, in three tables: who may be here, what the owner wrote, what it names. Each is a small pure
 //! function; the first that refuses gives the sentence.
 
-use super::dereference::Refs;
-use crate::api::FourHundredNumber;
+use kube::ResourceExt as _;
+
+use super::dereference::{self, Refs};
+use crate::api::four_hundred_number::Choose;
 use crate::api::function::Function;
 use crate::api::reasons as reason;
+use crate::api::{FourHundredNumber, NumberClaim};
+use crate::controllers::facts::Facts;
 use crate::controllers::findings::{Finding, refuse};
 use crate::controllers::gateway::admission::Admission;
+use crate::controllers::references::ClaimCount;
+use crate::controllers::tariff::{self, Catalogue};
 use crate::controllers::tenant::{Membership, Verification};
+use crate::domain::numbering::{FourHundred, VanityPattern};
 
 /// A check: nothing, or what is wrong.
 pub(super) type Check = fn(&FourHundredNumber, &Refs) -> Result<(), Finding>;
 
 /// Who may be here at all, in the order of the sentence a reader should see first.
 pub(super) const ADMISSION: &[Check] =
-    &[gateway_admits_the_namespace, namespace_belongs_to_a_tenant, tenant_is_verified];
+    &[gateway_admits_the_namespace, namespace_belongs_to_a_tenant, tenant_is_accepted, tenant_is_verified];
 /// What the owner wrote.
 pub(super) const SPEC: &[Check] = &[
     number_stays_the_same,
@@ -65,7 +72,7 @@ fn gateway_admits_the_namespace(number: &FourHundredNumber, refs: &Refs) -> Resu
     let namespace = number.metadata.namespace.as_deref().unwrap_or_default();
     let gateway = &refs.gateway_key;
     match refs.admission {
-        Admission::Admitted | Admission::Unknown => Ok(()),
+        Admission::Admitted | Admission::Unknown | Admission::Undecided => Ok(()),
         Admission::NotServed => refuse(
             reason::NAMESPACE_NOT_SERVED,
             format!(
@@ -82,6 +89,17 @@ fn gateway_admits_the_namespace(number: &FourHundredNumber, refs: &Refs) -> Resu
     }
 }
 
+fn tenant_is_accepted(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let (Membership::Of(tenant), Err(finding)) = (&refs.membership, &refs.tenant_accepted) else { return Ok(()) };
+    let name = tenant.name_any();
+    refuse(
+        finding.reason,
+        format!(
+            "Tenant {name} is refused, and with it its numbers: have the platform team mend it (kubectl describe ten {name})"
+        ),
+    )
+}
+
 fn tenant_is_verified(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
     match &refs.verification {
         Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
@@ -96,14 +114,31 @@ fn tenant_is_verified(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding>
 }
 
 fn number_stays_the_same(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let (Some(claim), Some(asked)) = (&refs.own_claim, &number.spec.number) else { return Ok(()) };
-    if claim.number() == asked {
-        return Ok(());
+    let Some(claim) = &refs.own_claim else { return Ok(()) };
+    let held = claim.number();
+    match (&number.spec.number, &number.spec.choose) {
+        (Some(asked), _) if asked != held => refuse(
+            reason::NUMBER_IMMUTABLE,
+            format!("this object holds {held}: restore spec.number, and create another object for {asked}"),
+        ),
+        (None, Some(choose)) if !describes(choose, claim) => refuse(
+            reason::NUMBER_IMMUTABLE,
+            format!(
+                "this object holds {held} of NumberPool {}, which is not what choose asks for: \
+                 restore choose, or write number: \"{held}\" in its place",
+                claim.spec.pool
+            ),
+        ),
+        _ => Ok(()),
     }
-    refuse(
-        reason::NUMBER_IMMUTABLE,
-        format!("this object holds {}: restore spec.number, and create another object for {asked}", claim.number()),
-    )
+}
+
+/// Whether a chooser could have got this claim. Status may be lost; the claim decides.
+fn describes(choose: &Choose, claim: &NumberClaim) -> bool {
+    let pattern = choose.pattern.as_deref().unwrap_or("*").parse::<VanityPattern>();
+    let number = claim.number().parse::<FourHundred>();
+    choose.pool_ref.name == claim.spec.pool
+        && matches!((pattern, number), (Ok(pattern), Ok(number)) if pattern.matches(number))
 }
 
 fn number_is_in_a_pool(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
@@ -111,15 +146,8 @@ fn number_is_in_a_pool(number: &FourHundredNumber, refs: &Refs) -> Result<(), Fi
     if refs.own_claim.as_ref().is_some_and(|claim| claim.is_bound()) {
         return Ok(());
     }
-    let Some(asked) = &number.spec.number else {
-        let pool = number.spec.choose.as_ref().map(|choose| choose.pool_ref.name.clone()).unwrap_or_default();
-        return match refs.pool {
-            Some(_) => Ok(()),
-            None => {
-                refuse(reason::POOL_NOT_FOUND, format!("there is no NumberPool {pool}: name one in choose.poolRef"))
-            }
-        };
-    };
+    // The pool of a choice is a reference, and missing as one.
+    let Some(asked) = &number.spec.number else { return Ok(()) };
     let Some(pool) = &refs.pool else {
         return refuse(
             reason::NUMBER_NOT_IN_POOL,
@@ -144,27 +172,35 @@ fn tariff_is_allowed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Find
     )
 }
 
-fn catalogue(refs: &Refs) -> Option<&crate::api::tariff::TariffVersion> {
-    refs.tariff.as_ref().and_then(|tariff| tariff.spec.versions.iter().max_by_key(|v| v.effective_from.clone()))
+fn catalogue(refs: &Refs) -> Option<Catalogue<'_>> {
+    refs.tariff.as_ref().map(|tariff| tariff::catalogue(&tariff.spec, refs.now))
+}
+
+/// Whether the number's tariff prices `function`, so that it may be used by subscription only.
+pub fn lists_function(number: &FourHundredNumber, facts: &Facts, function: Function) -> bool {
+    let refs = dereference::read(number, facts);
+    catalogue(&refs)
+        .and_then(|catalogue| catalogue.functions)
+        .is_some_and(|version| version.functions.iter().any(|offered| offered.name == function))
 }
 
 fn functions_are_in_the_catalogue(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let Some(version) = catalogue(refs).and_then(|catalogue| catalogue.functions) else { return Ok(()) };
     let offered: Vec<Function> = version.functions.iter().map(|function| function.name).collect();
     match number.spec.functions.iter().find(|function| !offered.contains(function)) {
         None => Ok(()),
         Some(function) => refuse(
             reason::FUNCTION_NOT_OFFERED,
             format!(
-                "functions lists {function:?}, which tariff {} does not offer: remove it (what a catalogue does not list is free)",
-                number.spec.tariff_ref.name
+                "functions lists {function:?}, which tariff {} does not offer in its version of {}: remove it (what a catalogue does not list is free)",
+                number.spec.tariff_ref.name, version.effective_from
             ),
         ),
     }
 }
 
 fn functions_used_are_subscribed(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let Some(version) = catalogue(refs) else { return Ok(()) };
+    let Some(version) = catalogue(refs).and_then(|catalogue| catalogue.functions) else { return Ok(()) };
     let missing = Function::used_by(&number.spec).find(|(function, _)| {
         version.functions.iter().any(|offered| offered.name == *function) && !number.spec.functions.contains(function)
     });
@@ -178,7 +214,8 @@ fn functions_used_are_subscribed(number: &FourHundredNumber, refs: &Refs) -> Res
 }
 
 fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
-    let (Some(package), Some(version)) = (&number.spec.package, catalogue(refs)) else { return Ok(()) };
+    let version = catalogue(refs).and_then(|catalogue| catalogue.packages);
+    let (Some(package), Some(version)) = (&number.spec.package, version) else { return Ok(()) };
     if version.packages.iter().any(|offered| offered.name == *package) {
         return Ok(());
     }
@@ -186,8 +223,9 @@ fn package_is_in_the_tariff(number: &FourHundredNumber, refs: &Refs) -> Result<(
     refuse(
         reason::PACKAGE_NOT_FOUND,
         format!(
-            "tariff {} has no package {package}: set package to one of {}, or remove it",
+            "tariff {} has no package {package} in its version of {}: set package to one of {}, or remove it",
             number.spec.tariff_ref.name,
+            version.effective_from,
             if offered.is_empty() { "none".to_owned() } else { offered.join(", ") }
         ),
     )
@@ -206,11 +244,19 @@ fn destinations_are_within_the_quota(number: &FourHundredNumber, refs: &Refs) ->
     )
 }
 
-/// The tenant holds `held` of `most` numbers.
-pub(super) fn quota_exceeded(held: usize, most: usize) -> Finding {
-    let sentence = format!(
-        "the tenant holds {held} of {most} numbers: release one, or have the platform team raise limits.numbers"
-    );
+/// The tenant, which may hold `most` numbers, holds or lets rest too many to get a further one.
+pub(super) fn quota_exceeded(count: ClaimCount, most: usize) -> Finding {
+    let ClaimCount { bound, cooling } = count;
+    let sentence = if bound >= most {
+        format!(
+            "the tenant holds {bound} of {most} numbers: release one, or have the platform team raise limits.numbers"
+        )
+    } else {
+        format!(
+            "the tenant holds {bound} numbers and {cooling} released ones still rest: \
+             take one of these back, or wait until they are free"
+        )
+    };
     Finding::new(reason::QUOTA_EXCEEDED, sentence)
 }
 
@@ -220,20 +266,11 @@ fn numbers_are_within_the_quota(_: &FourHundredNumber, refs: &Refs) -> Result<()
         return Ok(());
     }
     let most = usize::try_from(tenant.spec.number_limit()).unwrap_or(0);
-    let count = refs.tenant_claims;
-    if count.bound >= most {
-        return Err(quota_exceeded(count.bound, most));
+    if refs.tenant_claims.has_room(most, refs.takes_back) {
+        Ok(())
+    } else {
+        Err(quota_exceeded(refs.tenant_claims, most))
     }
-    if count.bound + count.cooling >= most * 2 {
-        return refuse(
-            reason::QUOTA_EXCEEDED,
-            format!(
-                "the tenant holds {} numbers and {} released ones still rest: take one of these back, or wait until they are free",
-                count.bound, count.cooling
-            ),
-        );
-    }
-    Ok(())
 }
 
 fn gateway_is_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {

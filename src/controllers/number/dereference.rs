@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
 use crate::api::{CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingSchedule, Tariff};
 use crate::controllers::facts::Facts;
 use crate::controllers::findings::Finding;
@@ -20,7 +23,12 @@ pub struct Refs {
     pub gateway_key: Key,
     pub gateway: Option<Arc<CallGateway>>,
     pub admission: Admission,
+    /// The gateway whose routers have the last accepted entry: the one that is named, until the entry is found elsewhere.
+    pub serving: Key,
+    pub serving_admission: Admission,
     pub membership: Membership,
+    /// Whether the tenant itself is accepted; nothing is refused where there is none.
+    pub tenant_accepted: Result<(), Finding>,
     /// Of the tenant, where there is one.
     pub verification: Verification,
     pub tariff: Option<Arc<Tariff>>,
@@ -34,6 +42,19 @@ pub struct Refs {
     pub own_claim: Option<Arc<NumberClaim>>,
     /// Numbers that the tenant holds and lets cool.
     pub tenant_claims: ClaimCount,
+    /// What is asked for rests for this tenant: taking it back makes no further claim.
+    pub takes_back: bool,
+    /// When they were read: prices begin and end by the day.
+    pub now: Timestamp,
+}
+
+impl Refs {
+    /// The entry in force was found at `gateway`.
+    pub fn served_by(&mut self, gateway: Key, namespace: &str, facts: &Facts) {
+        let object = facts.stores.gateways.find_key(&gateway);
+        self.serving_admission = admission::of(facts, &gateway, object.as_deref(), namespace);
+        self.serving = gateway;
+    }
 }
 
 /// Reads them.
@@ -41,8 +62,7 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
     let key = Key::of(number);
     let stores = &facts.stores;
     let spec = &number.spec;
-    let gateway_namespace = spec.gateway_ref.namespace.clone().unwrap_or_else(|| key.namespace.clone());
-    let gateway_key = Key::new(gateway_namespace, &spec.gateway_ref.name);
+    let gateway_key = super::gateway_of(number);
     let gateway = stores.gateways.find_key(&gateway_key);
     let admission = admission::of(facts, &gateway_key, gateway.as_deref(), &key.namespace);
     let membership = tenant::of_namespace(facts, &key.namespace);
@@ -62,25 +82,41 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
         (None, Some(number)) => pool::covering(facts, number),
         (None, None) => None,
     };
-    let tenant_claims = match &membership {
+    let (tenant_claims, tenant_accepted, takes_back) = match &membership {
         Membership::Of(tenant) => {
-            facts.references().claims_of_tenant(&tenant.metadata.name.clone().unwrap_or_default())
+            let name = tenant.name_any();
+            let count = facts.references().claims_of_tenant(&name);
+            (count, tenant::check(tenant, facts), takes_back(facts, &key, &name, asked))
         }
-        _ => ClaimCount::default(),
+        _ => (ClaimCount::default(), Ok(()), false),
     };
     let tariff = stores.tariffs.find_name(&spec.tariff_ref.name);
     Refs {
         price_book: tariff.as_deref().map(|tariff| facts.price_book(tariff)),
         own_claim: claim::held_by(facts, &key),
+        serving: gateway_key.clone(),
+        serving_admission: admission,
         tariff,
         gateway_key,
         gateway,
         admission,
         membership,
+        tenant_accepted,
         verification,
         schedule,
         calendar,
         pool,
         tenant_claims,
+        takes_back,
+        now: facts.clock.now(),
     }
+}
+
+/// Whether the number asked for, or one that a chooser had before, rests and would go back to `tenant`.
+fn takes_back(facts: &Facts, key: &Key, tenant: &str, asked: Option<FourHundred>) -> bool {
+    let candidates = match asked {
+        Some(number) => vec![number],
+        None => facts.references().holders.of(key),
+    };
+    candidates.into_iter().any(|number| claim::rests_for(facts, tenant, number))
 }

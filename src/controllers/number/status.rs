@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::apply::Applied;
 use super::dereference::Refs;
-use super::validate::Verdict;
+use super::validate::{Standing, Verdict};
 use crate::api::conditions::{self as types, Holds};
 use crate::api::four_hundred_number::{FourHundredNumberStatus, NumberState};
 use crate::api::reasons as reason;
@@ -39,7 +39,8 @@ pub fn of(
         }
     }
     set.set_result(types::RESOLVED_REFS, reason::RESOLVED_REFS, &verdict.resolved);
-    let pending = set_programmed(&mut set, number, refs, applied, generation);
+    let withdrawn = matches!(verdict.standing, Standing::Withdraw);
+    let pending = set_programmed(&mut set, number, (refs, applied), withdrawn);
     if applied.accepted.is_ok() {
         set.set_result(types::FULLY_ENFORCED, reason::FULLY_ENFORCED, &verdict.fully_enforced);
     }
@@ -67,16 +68,16 @@ pub fn of(
 fn set_programmed(
     set: &mut ConditionSet<'_>,
     number: &FourHundredNumber,
-    refs: &Refs,
-    applied: &Applied,
-    generation: i64,
+    (refs, applied): (&Refs, &Applied),
+    withdrawn: bool,
 ) -> Option<Finding> {
+    let generation = number.generation();
     if applied.progress.is_none() {
         // The present spec is not served: whatever was live before still is, at its own generation.
         let served_before = set.old(types::PROGRAMMED).is_some_and(|old| {
             old.status == Holds::True.as_str() && old.observed_generation.unwrap_or(NEVER_OBSERVED) <= generation
         });
-        if served_before && applied.claim.is_some() {
+        if served_before && applied.claim.is_some() && !withdrawn {
             set.keep(types::PROGRAMMED);
         } else {
             let sentence = "no router serves this number: see Accepted and ResolvedRefs";

@@ -9,14 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::acks::Acknowledgements;
-use super::shard::{Leaf, PlannedNumber, ShardKey};
+use super::leaf_life::LeafLife;
+use super::shard::{CapReached, Earlier, Leaf, PlannedNumber, ShardKey};
 use crate::controllers::key::Key;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::routing::document::OverrideEntry;
-
-/// How many written versions of a leaf are remembered, to recognise a router that is a little behind.
-const REMEMBERED: usize = 64;
 
 /// What a reconcile wants of the plan for its number.
 #[derive(Debug, Clone)]
@@ -35,43 +33,6 @@ struct Wanted {
     intent: Intent,
 }
 
-/// One leaf's life: the digests written, oldest first, and since which of them each number's entry stands in it.
-#[derive(Debug, Default)]
-struct LeafLife {
-    versions: Vec<Digest>,
-    /// Index of the oldest remembered version, so that positions stay comparable when old ones are forgotten.
-    forgotten: usize,
-    entries: BTreeMap<FourHundred, (Digest, usize)>,
-    resource_version: String,
-}
-
-impl LeafLife {
-    fn write(&mut self, leaf: &Leaf, resource_version: String) {
-        if self.versions.last() != Some(&leaf.part.digest) {
-            self.versions.push(leaf.part.digest);
-            if self.versions.len() > REMEMBERED {
-                self.versions.remove(0);
-                self.forgotten += 1;
-            }
-        }
-        let now = self.forgotten + self.versions.len() - 1;
-        let mut entries = BTreeMap::new();
-        for (number, digest) in &leaf.entries {
-            let since = match self.entries.get(number) {
-                Some((known, since)) if known == digest => *since,
-                _ => now,
-            };
-            entries.insert(*number, (*digest, since));
-        }
-        self.entries = entries;
-        self.resource_version = resource_version;
-    }
-
-    fn position(&self, digest: Digest) -> Option<usize> {
-        self.versions.iter().rposition(|known| *known == digest).map(|at| at + self.forgotten)
-    }
-}
-
 #[derive(Debug, Default)]
 struct Shard {
     leaves: BTreeMap<String, LeafLife>,
@@ -79,6 +40,8 @@ struct Shard {
     last: BTreeMap<FourHundred, Arc<PlannedNumber>>,
     /// Overrides last written.
     overrides: Vec<OverrideEntry>,
+    /// Caps that the parts written before this process say are reached, with the month.
+    earlier_caps: BTreeMap<FourHundred, CapReached>,
     loaded: bool,
     /// Rendered with a verdict on every number since this process leads: what is new since then has no older entry.
     complete: bool,
@@ -108,6 +71,8 @@ pub struct PlanBook {
     /// Part name (within a gateway's namespace) → shard and leaf, for acknowledgements and foreign edits.
     parts: HashMap<(String, String), (ShardKey, String)>,
     ever_planned: HashSet<FourHundred>,
+    /// Shards that are not written before every number of their namespace has a verdict.
+    awaiting: BTreeSet<ShardKey>,
     /// Numbers (objects) that wait for an acknowledgement.
     waiting: HashMap<ShardKey, BTreeSet<Key>>,
     /// What routers say.
@@ -123,6 +88,9 @@ impl PlanBook {
             return Vec::new();
         }
         let mut dirty = vec![shard.clone()];
+        if !self.wanted.contains_key(object) {
+            dirty.extend(self.awaiting_in(&object.namespace));
+        }
         if let Some(old) = moved {
             self.leave(object, &old);
             dirty.push(old);
@@ -132,11 +100,15 @@ impl PlanBook {
         dirty
     }
 
-    /// `object` is no more. Returns the shard to render anew.
-    pub fn forget(&mut self, object: &Key) -> Option<ShardKey> {
-        let wanted = self.wanted.remove(object)?;
+    /// `object` is no more. Returns the shards to render anew: its own, or those that wait for its verdict in vain.
+    pub fn forget(&mut self, object: &Key) -> Vec<ShardKey> {
+        let Some(wanted) = self.wanted.remove(object) else { return self.awaiting_in(&object.namespace) };
         self.leave(object, &wanted.shard);
-        Some(wanted.shard)
+        vec![wanted.shard]
+    }
+
+    fn awaiting_in(&self, namespace: &str) -> Vec<ShardKey> {
+        self.awaiting.iter().filter(|shard| shard.namespace == namespace).cloned().collect()
     }
 
     fn leave(&mut self, object: &Key, shard: &ShardKey) {
@@ -151,6 +123,11 @@ impl PlanBook {
     /// The shard that `object` is in.
     pub fn shard_of(&self, object: &Key) -> Option<&ShardKey> {
         self.wanted.get(object).map(|wanted| &wanted.shard)
+    }
+
+    /// Every shard with a number.
+    pub fn all_shards(&self) -> Vec<ShardKey> {
+        self.members.keys().cloned().collect()
     }
 
     /// All shards of `gateway`.
@@ -181,9 +158,11 @@ impl PlanBook {
         if complete {
             known.complete = true;
             known.incomplete_since = None;
+            self.awaiting.remove(shard);
             return Ok(());
         }
         if !known.complete {
+            self.awaiting.insert(shard.clone());
             return Err(None);
         }
         let since = *known.incomplete_since.get_or_insert_with(Instant::now);
@@ -200,20 +179,64 @@ impl PlanBook {
         *self = Self { acks: std::mem::take(&mut self.acks), ..Self::default() };
     }
 
-    /// Whether some number of the shard wants its previous entry and the parts written before are not read yet.
-    pub fn needs_previous(&self, shard: &ShardKey) -> bool {
-        let loaded = self.shards.get(shard).is_some_and(|known| known.loaded);
-        !loaded && self.intents(shard).any(|intent| matches!(intent, Intent::Keep(_)))
+    /// Whether some number of the shard wants its previous entry.
+    pub fn wants_previous(&self, shard: &ShardKey) -> bool {
+        self.intents(shard).any(|intent| matches!(intent, Intent::Keep(_)))
     }
 
-    /// The entries of parts written before this process.
-    pub fn load_previous(&mut self, shard: &ShardKey, entries: BTreeMap<FourHundred, Arc<PlannedNumber>>) {
+    /// Whether the parts of the shard that were written before this process are read.
+    pub fn knows_previous(&self, shard: &ShardKey) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.loaded)
+    }
+
+    /// Whether the shard was rendered with a verdict on every number since this process leads.
+    pub fn is_complete(&self, shard: &ShardKey) -> bool {
+        self.shards.get(shard).is_some_and(|known| known.complete)
+    }
+
+    /// The shard whose last entries have `number`: the one that `object` is in, else `asked`, else another of its namespace.
+    pub fn shard_holding(&self, object: &Key, asked: &ShardKey, number: FourHundred) -> Option<ShardKey> {
+        let of_namespace = self.shards.keys().filter(|shard| shard.namespace == object.namespace);
+        let mut candidates = self.shard_of(object).into_iter().chain([asked]).chain(of_namespace);
+        candidates.find(|shard| self.holds(shard, number)).cloned()
+    }
+
+    /// The entry that `object` is served with, or is about to be.
+    pub fn standing(&self, object: &Key) -> Option<Arc<PlannedNumber>> {
+        let wanted = self.wanted.get(object)?;
+        match &wanted.intent {
+            Intent::Serve(planned) => Some(planned.clone()),
+            Intent::Keep(number) => self.shards.get(&wanted.shard)?.last.get(number).cloned(),
+            Intent::Withdraw => None,
+        }
+    }
+
+    /// The entries of parts written before this process, and the caps that they say are reached.
+    pub fn load_previous(&mut self, shard: &ShardKey, earlier: Earlier) {
+        let Earlier { entries, caps_reached } = earlier;
         let known = self.shards.entry(shard.clone()).or_default();
         known.loaded = true;
+        known.earlier_caps = caps_reached;
         self.ever_planned.extend(entries.keys());
         for (number, entry) in entries {
             known.last.entry(number).or_insert(entry);
         }
+    }
+
+    /// Caps that were reached by the parts written before this process.
+    pub fn earlier_caps(&self, shard: &ShardKey) -> BTreeMap<FourHundred, CapReached> {
+        self.shards.get(shard).map(|known| known.earlier_caps.clone()).unwrap_or_default()
+    }
+
+    /// Usage is known from now on: what earlier parts say of caps is no longer asked. Returns the shards that said
+    /// something, to render anew.
+    pub fn forget_earlier_caps(&mut self) -> Vec<ShardKey> {
+        let saying = self.shards.iter_mut().filter(|(_, known)| !known.earlier_caps.is_empty());
+        let forgotten = saying.map(|(shard, known)| {
+            known.earlier_caps.clear();
+            shard.clone()
+        });
+        forgotten.collect()
     }
 
     /// What the shard's leaves are to hold now.
@@ -289,6 +312,13 @@ impl PlanBook {
         }
     }
 
+    /// Since when `leaf` has been written empty; begins now if it was not.
+    pub fn emptied_since(&mut self, shard: &ShardKey, leaf_name: &str) -> Instant {
+        let known = self.shards.entry(shard.clone()).or_default();
+        let leaf = known.leaves.entry(leaf_name.to_owned()).or_default();
+        *leaf.empty_since.get_or_insert_with(Instant::now)
+    }
+
     /// The shard and leaf that the part `name` is.
     pub fn part(&self, namespace: &str, name: &str) -> Option<&(ShardKey, String)> {
         self.parts.get(&(namespace.to_owned(), name.to_owned()))
@@ -345,11 +375,6 @@ impl PlanBook {
             .filter(|shard| shard.gateway == *gateway)
             .collect();
         shards.into_iter().filter_map(|shard| self.waiting.get(shard)).flatten().cloned().collect()
-    }
-
-    /// Everything of `gateway` that waits.
-    pub fn all_waiting(&self, gateway: &Key) -> Vec<Key> {
-        self.waiting.iter().filter(|(shard, _)| shard.gateway == *gateway).flat_map(|(_, keys)| keys).cloned().collect()
     }
 
     /// Whether any leaf of `gateway`'s numbers still stands.

@@ -58,7 +58,7 @@ fn write(book: &mut PlanBook) -> Digest {
 
 fn serve(book: &mut PlanBook, router: &str, digest: Digest) {
     let parts = BTreeMap::from([(shard().part_name("n"), digest)]);
-    book.acks.told(&Key::new("telephony", "east"), router, Some(RouterWord { ready: true, parts }));
+    book.acks.told(&Key::new("telephony", "east"), router, Some(RouterWord { ready: true, silent: false, parts }));
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn what_cannot_be_compiled_any_more_is_kept_byte_for_byte() {
 
     let mut restarted = PlanBook::default();
     restarted.want(&one, shard(), Intent::Keep(number("4001000001")));
-    assert!(restarted.needs_previous(&shard()));
-    restarted.load_previous(&shard(), shard::entries_of(std::slice::from_ref(&before)));
-    assert!(!restarted.needs_previous(&shard()));
+    assert!(restarted.wants_previous(&shard()) && !restarted.knows_previous(&shard()));
+    restarted.load_previous(&shard(), shard::earlier(std::slice::from_ref(&before)));
+    assert!(restarted.knows_previous(&shard()));
     assert_eq!(render(&mut restarted)[0].part.text, before);
     assert!(restarted.was_planned(number("4001000001")), "it must rest when it is released");
 }
@@ -158,4 +158,77 @@ fn an_override_stands_only_as_it_was_last_written() {
     assert!(book.has_override(&shard(), &written) && !book.has_override(&shard(), &edited));
     book.note_overrides(&shard(), Vec::new());
     assert!(!book.has_override(&shard(), &written), "it was rendered without");
+}
+
+#[test]
+fn caps_reached_before_a_restart_stand_until_usage_is_known() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    let cap = shard::CapReached { month: "2026-11".to_owned(), zone: "Asia/Tokyo".to_owned() };
+    let reached = BTreeMap::from([(number("4001000001"), cap)]);
+    let content = ShardContent {
+        tenant: TenantHeader { name: "acme".to_owned(), state: TenantState::Active, forwards_per_call: 3 },
+        numbers: book.content(&shard()),
+        overrides: Vec::new(),
+        caps_reached: reached.clone(),
+    };
+    let (leaves, _) = shard::render(&shard(), &content).expect("leaves");
+
+    let mut restarted = PlanBook::default();
+    restarted.load_previous(&shard(), shard::earlier(&[leaves[0].part.text.clone()]));
+    assert_eq!(restarted.earlier_caps(&shard()), reached);
+    assert_eq!(restarted.forget_earlier_caps(), [shard()], "what they said is looked at anew");
+    assert_eq!((restarted.earlier_caps(&shard()), restarted.forget_earlier_caps()), (BTreeMap::new(), Vec::new()));
+}
+
+#[test]
+fn how_long_a_leaf_has_been_empty_begins_anew_when_it_is_filled_again() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    write(&mut book);
+    let first = book.emptied_since(&shard(), "n");
+    assert_eq!(book.emptied_since(&shard(), "n"), first);
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13900139000")));
+    write(&mut book);
+    std::thread::sleep(Duration::from_millis(2));
+    assert!(book.emptied_since(&shard(), "n") > first);
+}
+
+fn west() -> ShardKey {
+    ShardKey { gateway: Key::new("telephony", "west"), namespace: "acme".to_owned() }
+}
+
+#[test]
+fn a_number_that_names_another_gateway_is_found_where_its_entry_stands() {
+    let mut book = PlanBook::default();
+    let one = Key::new("acme", "one");
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    let before = render(&mut book)[0].part.text.clone();
+    assert_eq!(book.shard_holding(&one, &west(), number("4001000001")), Some(shard()));
+    assert_eq!(book.shard_holding(&one, &west(), number("4001000002")), None);
+
+    // The same after a restart, from what stands.
+    let mut restarted = PlanBook::default();
+    assert_eq!(restarted.shard_holding(&one, &west(), number("4001000001")), None);
+    restarted.load_previous(&shard(), shard::earlier(std::slice::from_ref(&before)));
+    assert_eq!(restarted.shard_holding(&one, &west(), number("4001000001")), Some(shard()));
+    restarted.want(&one, shard(), Intent::Keep(number("4001000001")));
+    assert_eq!(render(&mut restarted)[0].part.text, before);
+    assert!(restarted.standing(&one).is_some());
+}
+
+#[test]
+fn a_shard_that_waits_is_rendered_after_any_verdict_of_its_namespace() {
+    let mut book = PlanBook::default();
+    let (one, other) = (Key::new("acme", "one"), Key::new("acme", "other"));
+    let expected = [one.clone(), other.clone()];
+    book.want(&one, shard(), Intent::Serve(planned("4001000001", "13800138000")));
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Err(None));
+    let elsewhere = Intent::Serve(planned("4001000002", "13800138001"));
+    assert_eq!(book.want(&other, west(), elsewhere), [west(), shard()], "it may be the last one waited for");
+    assert_eq!(book.may_render(&shard(), &expected, Duration::ZERO), Ok(()));
+    assert!(book.is_complete(&shard()));
+    assert_eq!(book.forget(&Key::new("acme", "never-judged")), Vec::<ShardKey>::new());
 }

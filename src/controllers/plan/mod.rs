@@ -5,5 +5,7 @@
 
 pub mod acks;
 pub mod book;
+mod leaf_life;
 pub mod shard;
+pub mod standing;
 pub mod writer;

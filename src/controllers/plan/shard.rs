@@ -8,13 +8,15 @@ use serde_json::value::RawValue;
 
 use crate::controllers::key::Key;
 use crate::controllers::sink::PlanPart;
+use crate::controllers::tariff::Book;
+use crate::domain::calendar::{DEFAULT_ZONE, Month};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::routing::document::{
     BindingEntry, Bindings, CalendarDocument, FORMAT, NumberEntry, Numbers, OverrideEntry, Part, ScheduleDocument,
     TenantHeader,
 };
-use crate::domain::routing::trie;
+use crate::domain::routing::{place, trie};
 
 /// Labels of every plan part.
 pub mod labels {
@@ -42,8 +44,7 @@ impl fmt::Display for ShardKey {
 impl ShardKey {
     /// `plan-<16 hex digits>-<leaf>`; the digits are of the gateway's name and the tenant namespace.
     pub fn part_name(&self, leaf: &str) -> String {
-        let digest = Digest::of(format!("{}\0{}", self.gateway.name, self.namespace).as_bytes());
-        format!("plan-{}-{leaf}", digest.short())
+        place::part_name(&self.gateway.name, &self.namespace, leaf)
     }
 
     /// The labels that all of the shard's parts carry.
@@ -79,6 +80,9 @@ pub struct PlannedNumber {
     pub schedule: Option<(String, Arc<ScheduleDocument>)>,
     pub calendar: Option<(String, Arc<CalendarDocument>)>,
     pub binding: Option<BindingEntry>,
+    /// The price book that the binding names. Carried along, since the tariff may be another one by the time that the
+    /// plan is written; `None` for an entry read back from the plan, whose book was written before it.
+    pub price_book: Option<Arc<Book>>,
 }
 
 impl PlannedNumber {
@@ -88,11 +92,27 @@ impl PlannedNumber {
         entry: &NumberEntry,
         schedule: Option<(String, Arc<ScheduleDocument>)>,
         calendar: Option<(String, Arc<CalendarDocument>)>,
-        binding: Option<BindingEntry>,
+        bound: Option<(BindingEntry, Arc<Book>)>,
     ) -> Result<Self, serde_json::Error> {
         let entry = serde_json::value::to_raw_value(entry)?;
         let digest = Digest::of(entry.get().as_bytes());
-        Ok(Self { number, entry, digest, schedule, calendar, binding })
+        let (binding, price_book) = bound.unzip();
+        Ok(Self { number, entry, digest, schedule, calendar, binding, price_book })
+    }
+}
+
+/// The month in which a number reached `limits.callsPerMonth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapReached {
+    /// `2026-11`
+    pub month: String,
+    /// Name of the zone in which the month begins and ends.
+    pub zone: String,
+}
+
+impl CapReached {
+    pub fn new(month: Month, zone: String) -> Self {
+        Self { month: month.to_string(), zone }
     }
 }
 
@@ -103,8 +123,8 @@ pub struct ShardContent {
     /// By number.
     pub numbers: BTreeMap<FourHundred, Arc<PlannedNumber>>,
     pub overrides: Vec<OverrideEntry>,
-    /// Number → usage month in which it reached its cap.
-    pub caps_reached: BTreeMap<FourHundred, String>,
+    /// Numbers that reached their cap.
+    pub caps_reached: BTreeMap<FourHundred, CapReached>,
 }
 
 /// A leaf as it will be written.
@@ -181,6 +201,8 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
             calendars.insert(digest.clone(), (**calendar).clone());
         }
     }
+    let caps = content.caps_reached.iter().map(|(number, cap)| (number.to_string(), cap));
+    let caps: Vec<(String, &CapReached)> = caps.filter(|(number, _)| holds(number)).collect();
     Numbers {
         format: FORMAT,
         gateway: key.gateway.to_string(),
@@ -191,18 +213,26 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
         schedules,
         numbers: planned.iter().map(|planned| planned.entry.clone()).collect(),
         overrides: content.overrides.iter().filter(|entry| holds(&entry.number)).cloned().collect(),
-        caps_reached: content
-            .caps_reached
-            .iter()
-            .map(|(number, month)| (number.to_string(), month.clone()))
-            .filter(|(number, _)| holds(number))
+        caps_reached: caps.iter().map(|(number, cap)| (number.clone(), cap.month.clone())).collect(),
+        cap_zones: caps
+            .into_iter()
+            .filter(|(_, cap)| cap.zone != DEFAULT_ZONE)
+            .map(|(number, cap)| (number, cap.zone.clone()))
             .collect(),
     }
 }
 
-/// The entries of parts written earlier, by number: what a number keeps when it can no longer be compiled.
-/// Texts that do not parse are passed over, since there is nothing in them to keep.
-pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>> {
+/// What parts written earlier hold.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// By number: what it keeps when it can no longer be compiled.
+    pub entries: BTreeMap<FourHundred, Arc<PlannedNumber>>,
+    /// Numbers that reached their cap.
+    pub caps_reached: BTreeMap<FourHundred, CapReached>,
+}
+
+/// Reads parts written earlier. Texts that do not parse are passed over, since there is nothing in them to keep.
+pub fn earlier(texts: &[String]) -> Earlier {
     let mut bindings: BTreeMap<String, BindingEntry> = BTreeMap::new();
     let mut leaves = Vec::new();
     for text in texts {
@@ -214,24 +244,32 @@ pub fn entries_of(texts: &[String]) -> BTreeMap<FourHundred, Arc<PlannedNumber>>
             _ => {}
         }
     }
-    let mut found = BTreeMap::new();
-    for leaf in leaves {
-        for entry in leaf.numbers {
-            let Ok(parsed) = serde_json::from_str::<NumberEntry>(entry.get()) else { continue };
-            let Ok(number) = parsed.number.parse::<FourHundred>() else { continue };
-            let schedule = parsed.schedule.and_then(|digest| {
-                let schedule = leaf.schedules.get(&digest)?.clone();
-                Some((digest, Arc::new(schedule)))
-            });
-            let calendar = schedule.as_ref().and_then(|(_, schedule)| {
-                let digest = schedule.calendar.clone()?;
-                let calendar = leaf.calendars.get(&digest)?.clone();
-                Some((digest, Arc::new(calendar)))
-            });
-            let digest = Digest::of(entry.get().as_bytes());
-            let binding = bindings.remove(&parsed.number);
-            found.insert(number, Arc::new(PlannedNumber { number, entry, digest, schedule, calendar, binding }));
-        }
+    let mut found = Earlier::default();
+    for leaf in &leaves {
+        let entries = leaf.numbers.iter().filter_map(|entry| entry_of(leaf, entry, &mut bindings));
+        found.entries.extend(entries.map(|planned| (planned.number, Arc::new(planned))));
+        let caps = leaf.caps_reached.iter().filter_map(|(number, month)| {
+            let zone = leaf.cap_zones.get(number).map_or(DEFAULT_ZONE, String::as_str);
+            Some((number.parse().ok()?, CapReached { month: month.clone(), zone: zone.to_owned() }))
+        });
+        found.caps_reached.extend(caps);
     }
     found
+}
+
+fn entry_of(leaf: &Numbers, entry: &RawValue, bindings: &mut BTreeMap<String, BindingEntry>) -> Option<PlannedNumber> {
+    let parsed: NumberEntry = serde_json::from_str(entry.get()).ok()?;
+    let number = parsed.number.parse::<FourHundred>().ok()?;
+    let schedule = parsed.schedule.and_then(|digest| {
+        let schedule = leaf.schedules.get(&digest)?.clone();
+        Some((digest, Arc::new(schedule)))
+    });
+    let calendar = schedule.as_ref().and_then(|(_, schedule)| {
+        let digest = schedule.calendar.clone()?;
+        let calendar = leaf.calendars.get(&digest)?.clone();
+        Some((digest, Arc::new(calendar)))
+    });
+    let digest = Digest::of(entry.get().as_bytes());
+    let binding = bindings.remove(&parsed.number);
+    Some(PlannedNumber { number, entry: entry.to_owned(), digest, schedule, calendar, binding, price_book: None })
 }

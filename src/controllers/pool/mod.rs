@@ -29,16 +29,26 @@ pub fn ranges(pool: &NumberPool) -> Vec<(u64, u64)> {
         .collect()
 }
 
-/// The `index`th number of the ranges taken together.
-pub fn nth(ranges: &[(u64, u64)], mut index: u64) -> Option<FourHundred> {
-    for (first, last) in ranges {
+/// The ranges taken together and begun at their `seed`th number (counted round), as a stack: what comes first lies last.
+pub fn rotated(ranges: &[(u64, u64)], seed: u64) -> Vec<(u64, u64)> {
+    let size: u64 = ranges.iter().map(|(first, last)| last - first + 1).sum();
+    let Some(mut start) = seed.checked_rem(size) else { return Vec::new() };
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for &(first, last) in ranges {
         let size = last - first + 1;
-        if index < size {
-            return (first + index).to_string().parse().ok();
+        if start >= size {
+            before.push((first, last));
+        } else {
+            if start > 0 {
+                before.push((first, first + start - 1));
+            }
+            after.push((first + start, last));
         }
-        index -= size;
+        start = start.saturating_sub(size);
     }
-    None
+    after.extend(before);
+    after.reverse();
+    after
 }
 
 /// Whether a range of the pool holds `number`.
@@ -158,4 +168,22 @@ fn overlaps_no_other(pool: &NumberPool, facts: &Facts) -> Result<(), Finding> {
 /// The pool's key.
 pub fn key(name: &str) -> Key {
     Key::cluster(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_begins_in_the_middle_and_meets_every_number_once() {
+        let ranges = [(10, 12), (20, 20), (30, 31)];
+        let order = |seed: u64| -> Vec<u64> {
+            rotated(&ranges, seed).into_iter().rev().flat_map(|(first, last)| first..=last).collect()
+        };
+        assert_eq!(order(0), [10, 11, 12, 20, 30, 31]);
+        assert_eq!(order(2), [12, 20, 30, 31, 10, 11]);
+        assert_eq!(order(3), [20, 30, 31, 10, 11, 12]);
+        assert_eq!(order(11), [31, 10, 11, 12, 20, 30], "counted round");
+        assert!(rotated(&[], 7).is_empty());
+    }
 }

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::patience::AwaitedStep;
+use super::publish::differs;
 use super::sink::Manager;
 use super::world::{Find as _, World};
 use crate::api::conditions as types;
@@ -88,7 +89,7 @@ fn range(period: &str, item: &TimeRange) -> Result<RangeDocument, Finding> {
         text.parse::<jiff::civil::Date>().map_err(|_| {
             Finding::new(
                 reason::INVALID,
-                format!("periods[{period}].at.dates: {text} is no day of the calendar, write it as 2026-11-11"),
+                format!("periods[{period}].at.dates: {text}: that month has no such day, correct or remove it"),
             )
         })
     };
@@ -152,7 +153,7 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     if let Err(finding) = &accepted {
         set.set_progress(&Progress::Stalled(finding.clone()));
     }
-    let mut status = RoutingScheduleStatus {
+    let status = RoutingScheduleStatus {
         observed_generation: schedule.generation(),
         current: None,
         next: None,
@@ -161,19 +162,35 @@ pub async fn reconcile(schedule: Arc<RoutingSchedule>, world: Arc<World>) -> Res
     };
     let shown = old.map(|status| status.conditions);
     let action = counted::publish(&world, &*schedule, shown, status.conditions.clone(), &status).await?;
-    let Ok(compiled) = compiled else { return Ok(action) };
-    if resolved.is_err() || used_by == 0 {
-        return Ok(action);
+    let shows = compiled.ok().filter(|_| resolved.is_ok() && used_by > 0);
+    let (status, next) = clock_face(&schedule, shows.as_ref(), status, now);
+    if differs(&*schedule, Manager::Clock, &status)
+        && let Err(wait) = world.pace.spare()
+    {
+        return Ok(Action::requeue(wait));
     }
-    let next = compiled.next_change(now).map(|(at, period)| (at, period.to_owned()));
-    status.current = Some(compiled.period_at(now).to_owned());
-    status.next =
-        next.as_ref().map(|(at, period)| NextPeriod { period: period.clone(), at: local_text(&schedule, *at) });
     world.published.publish(&world, &*schedule, Manager::Clock, &status).await?;
     if action != Action::await_change() {
         return Ok(action);
     }
-    Ok(next.map_or(action, |(at, _)| Action::requeue(world.until(at) + offset(&schedule))))
+    Ok(next.map_or(action, |at| Action::requeue(world.until(at) + offset(&schedule))))
+}
+
+/// `status` with the period of `now` and the next change, and when that is. Without a sound timetable that somebody uses
+/// both are empty: what nobody moves on would grow false.
+fn clock_face(
+    schedule: &RoutingSchedule,
+    timetable: Option<&Schedule>,
+    status: RoutingScheduleStatus,
+    now: Timestamp,
+) -> (RoutingScheduleStatus, Option<Timestamp>) {
+    let next = timetable.and_then(|timetable| timetable.next_change(now));
+    let face = RoutingScheduleStatus {
+        current: timetable.map(|timetable| timetable.period_at(now).to_owned()),
+        next: next.map(|(at, period)| NextPeriod { period: period.to_owned(), at: local_text(schedule, at) }),
+        ..status
+    };
+    (face, next.map(|(at, _)| at))
 }
 
 /// Whether every number that uses the schedule is served with it as it stands; `None` where no number uses it. Numbers
@@ -223,5 +240,30 @@ fn local_text(schedule: &RoutingSchedule, at: Timestamp) -> String {
     match parse_zone(schedule.spec.time_zone()) {
         Ok(zone) => at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         Err(_) => at.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timetable_that_nobody_uses_shows_no_period() {
+        let text = "{apiVersion: fourhundred.io/v1alpha1, kind: RoutingSchedule, metadata: {name: hours, namespace: acme}, \
+                    spec: {periods: [{name: work, at: [{days: [Monday], from: '09:00', to: '18:00'}]}], otherwise: closed}}";
+        let schedule: RoutingSchedule = serde_saphyr::from_str(text).unwrap();
+        let now = "2026-11-23T10:00:00+08:00".parse().unwrap();
+        let stale = RoutingScheduleStatus {
+            current: Some("closed".to_owned()),
+            next: Some(NextPeriod { period: "work".to_owned(), at: "2026-11-16T09:00:00+08:00".to_owned() }),
+            ..RoutingScheduleStatus::default()
+        };
+        let (shown, next) = clock_face(&schedule, None, stale.clone(), now);
+        assert_eq!((shown.current, shown.next, next), (None, None, None));
+        let timetable = compile(&schedule, None).unwrap();
+        let (shown, next) = clock_face(&schedule, Some(&timetable), stale, now);
+        assert_eq!(shown.current.as_deref(), Some("work"));
+        assert_eq!(shown.next.map(|next| next.at).as_deref(), Some("2026-11-23T18:00:00+08:00"));
+        assert_eq!(next, Some("2026-11-23T18:00:00+08:00".parse().unwrap()));
     }
 }

@@ -78,9 +78,13 @@ impl ClusterSink {
             .map_err(|source| Error::kube("apply plan part", format_args!("{}/{}", part.namespace, part.name), source))
     }
 
-    pub(super) async fn delete_part(&self, namespace: &str, name: &str) -> Result<(), Error> {
+    pub(super) async fn delete_part(&self, namespace: &str, name: &str, resource_version: &str) -> Result<(), Error> {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        match api.delete(name, &DeleteParams::default()).await {
+        // A resourceVersion is of one object and one write: it tells a part of the same name that came later apart, too.
+        let version = Some(resource_version.to_owned()).filter(|version| !version.is_empty());
+        let preconditions = Preconditions { resource_version: version, uid: None };
+        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match api.delete(name, &parameters).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(source) => Err(Error::kube("delete plan part", format_args!("{namespace}/{name}"), source)),

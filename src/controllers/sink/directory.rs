@@ -85,7 +85,8 @@ impl DirectorySink {
         Ok(self.version.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
-    pub(super) async fn delete_part(&self, namespace: &str, name: &str) -> Result<(), Error> {
+    /// Nobody else writes here: the version is always the one asked for.
+    pub(super) async fn delete_part(&self, namespace: &str, name: &str, _version: &str) -> Result<(), Error> {
         let place = (namespace.to_owned(), name.to_owned());
         let gone = self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
         if let Some(part) = gone {

@@ -6,8 +6,10 @@ mod cluster;
 mod directory;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::error::Elapsed;
 
 pub use cluster::{ClusterSink, DIGEST_ANNOTATION};
 pub use directory::DirectorySink;
@@ -114,63 +116,73 @@ pub enum Sink {
     Directory(DirectorySink),
 }
 
+/// A request that is not answered for so long is given up: the client's own reads have no limit, and whoever waits holds
+/// a slot that others need.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
 macro_rules! forward {
     ($self:ident, $method:ident ( $($argument:expr),* )) => {
         match $self {
-            Sink::Cluster(sink) => sink.$method($($argument),*).await,
-            Sink::Directory(sink) => sink.$method($($argument),*).await,
+            Sink::Cluster(sink) => tokio::time::timeout(TIME_LIMIT, sink.$method($($argument),*)).await,
+            Sink::Directory(sink) => Ok(sink.$method($($argument),*).await),
         }
     };
+}
+
+fn answered<T>(answer: Result<Result<T, Error>, Elapsed>) -> Result<T, Error> {
+    answer.unwrap_or(Err(Error::TimedOut(TIME_LIMIT)))
 }
 
 impl Sink {
     /// Writes the fields of one status manager. Returns the whole status as it was stored.
     pub async fn publish_status(&self, write: &StatusWrite) -> Result<Value, Error> {
-        forward!(self, publish_status(write))
+        answered(forward!(self, publish_status(write)))
     }
 
     /// Writes a part of the plan whole. Returns its new resourceVersion.
     pub async fn apply_part(&self, part: &PlanPart) -> Result<String, Error> {
-        forward!(self, apply_part(part))
+        answered(forward!(self, apply_part(part)))
     }
 
-    /// Deletes a part that every router has read empty.
-    pub async fn delete_part(&self, namespace: &str, name: &str) -> Result<(), Error> {
-        forward!(self, delete_part(namespace, name))
+    /// Deletes a part that every router has read empty, if it is still the one with this resourceVersion.
+    pub async fn delete_part(&self, namespace: &str, name: &str, resource_version: &str) -> Result<(), Error> {
+        answered(forward!(self, delete_part(namespace, name, resource_version)))
     }
 
     /// The texts of all parts whose labels equal `labels`.
     pub async fn read_parts(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Result<Vec<String>, Error> {
-        forward!(self, read_parts(namespace, labels))
+        answered(forward!(self, read_parts(namespace, labels)))
     }
 
     /// Creates a claim; the API server decides a race.
     pub async fn create_claim(&self, claim: &NumberClaim) -> Result<ClaimCreation, Error> {
-        forward!(self, create_claim(claim))
+        answered(forward!(self, create_claim(claim)))
     }
 
     /// A claim as it is now, not as the cache has it.
     pub async fn read_claim(&self, number: &str) -> Result<Option<NumberClaim>, Error> {
-        forward!(self, read_claim(number))
+        answered(forward!(self, read_claim(number)))
     }
 
     /// Replaces a claim that still has the resourceVersion and uid in `claim`.
     pub async fn replace_claim(&self, claim: &NumberClaim) -> Result<NumberClaim, Error> {
-        forward!(self, replace_claim(claim))
+        answered(forward!(self, replace_claim(claim)))
     }
 
     /// Deletes a claim that still has the resourceVersion and uid in `claim`.
     pub async fn delete_claim(&self, claim: &NumberClaim) -> Result<(), Error> {
-        forward!(self, delete_claim(claim))
+        answered(forward!(self, delete_claim(claim)))
     }
 
     /// Whether a FourHundredNumber exists, asked live.
     pub async fn number_presence(&self, key: &Key) -> Presence {
-        forward!(self, number_presence(key))
+        forward!(self, number_presence(key)).unwrap_or(Presence::Unknown)
     }
 
     /// Tells an event; a failure is logged and goes no further, since events are no state.
     pub async fn tell(&self, notice: &Notice) {
-        forward!(self, tell(notice));
+        if forward!(self, tell(notice)).is_err() {
+            tracing::debug!(object = %notice.key, reason = notice.reason, "event not told in time");
+        }
     }
 }

@@ -1,25 +1,28 @@
 //! Tariffs: price books checked, named by digest, and written beside the plans that refer to them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod in_force;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 
+pub use self::in_force::{Catalogue, catalogue, remember_charged};
+use self::in_force::{Charged, Offered, lock_date, wake_numbers};
 use super::counted;
 use super::error::Error;
 use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
 use super::plan::shard::{PlannedNumber, labels};
+use super::plan::writer;
 use super::sink::PlanPart;
 use super::world::{PartSeen, World};
 use crate::api::Tariff;
 use crate::api::conditions as types;
 use crate::api::reasons as reason;
 use crate::api::tariff::TariffStatus;
-use crate::domain::calendar::parse_zone;
 use crate::domain::digest::Digest;
 use crate::domain::rating::book::{self, PriceBook, PriceBookDocument};
 use crate::domain::routing::document::{FORMAT, Part, Prices};
@@ -41,7 +44,7 @@ pub struct Book {
 
 /// The tariff's price book, or what keeps this version from charging by it.
 pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
-    let invalid = |error: &dyn std::error::Error| Finding::of(reason::INVALID, error);
+    let invalid = |error: &(dyn std::error::Error + 'static)| Finding::of(reason::INVALID, error);
     let value = serde_json::to_value(&tariff.spec).map_err(|error| invalid(&error))?;
     let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| invalid(&error))?;
     PriceBook::new(&document).map_err(|error| invalid(&error))?;
@@ -61,6 +64,19 @@ pub struct Books {
     known: Mutex<HashMap<String, KnownBook>>,
     /// Held while price books are written, so that shards that name the same one write it once.
     writing: tokio::sync::Mutex<()>,
+    charged: Charged,
+    offered: Offered,
+}
+
+impl Books {
+    /// Nobody uses a tariff: it contradicts nothing any more.
+    fn release(&self, tariff: &str) {
+        self.charged.note(tariff, None);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(tariff).is_some_and(|(.., book)| book.is_err()) {
+            known.remove(tariff);
+        }
+    }
 }
 
 /// A tariff's uid and generation, and what came of them.
@@ -77,7 +93,10 @@ impl Facts {
         {
             return book.clone();
         }
-        let book = price_book(tariff).map(Arc::new);
+        let book = price_book(tariff).and_then(|book| {
+            self.books.charged.check(&name, &book.document, self.clock.now())?;
+            Ok(Arc::new(book))
+        });
         books.insert(name, (uid.to_owned(), generation, book.clone()));
         book
     }
@@ -85,14 +104,22 @@ impl Facts {
 
 /// Brings a tariff's status up to date.
 pub async fn reconcile(tariff: Arc<Tariff>, world: Arc<World>) -> Result<Action, Error> {
+    let name = tariff.name_any();
+    let used_by = world.references().tariffs.count(&name);
+    if used_by == 0 {
+        world.books.release(&name);
+    }
     let book = world.price_book(&tariff);
+    if let (Ok(book), 1..) = (&book, used_by) {
+        world.books.charged.note(&name, Some(&book.document));
+    }
     let accepted = book.as_ref().map(drop).map_err(Clone::clone);
     let fully = match &book {
         Ok(book) => not_yet_charged(&book.document),
         Err(_) => Ok(()),
     };
-    let used_by = world.references().tariffs.count(&tariff.name_any());
     let now = world.clock.now();
+    wake_numbers(&world, &name, &tariff.spec, now);
     let old = tariff.status.clone();
     let mut set = ConditionSet::new(old.as_ref().map_or(&[], |status| &status.conditions), tariff.generation(), now);
     set.set_result(types::ACCEPTED, reason::ACCEPTED, &accepted);
@@ -117,21 +144,6 @@ pub async fn reconcile(tariff: Arc<Tariff>, world: Arc<World>) -> Result<Action,
     })
 }
 
-/// The last day whose versions are in force, and when that moves: the newest version's day that has come. Between
-/// versions it stays, so that a quiet tariff is not written every midnight.
-fn lock_date(tariff: &Tariff, now: Timestamp) -> (Option<String>, Option<Timestamp>) {
-    let Ok(zone) = parse_zone(tariff.spec.time_zone()) else { return (None, None) };
-    let today = now.to_zoned(zone.clone()).date().to_string();
-    let days = tariff.spec.versions.iter().map(|version| version.effective_from.as_str());
-    let locked = days.clone().filter(|day| *day <= today.as_str()).max().map(str::to_owned);
-    let shown = tariff.status.as_ref().and_then(|status| status.locked_through.clone());
-    let next = days.filter(|day| *day > today.as_str()).min().and_then(|day| {
-        let midnight = day.parse::<jiff::civil::Date>().ok()?.to_zoned(zone).ok()?;
-        Some(midnight.timestamp())
-    });
-    (locked.max(shown), next)
-}
-
 /// What the price book lists that changes no charge yet.
 pub fn not_yet_charged(document: &PriceBookDocument) -> Result<(), Finding> {
     let fields = book::not_yet_charged(document);
@@ -148,20 +160,26 @@ pub async fn ensure_price_books<'a>(
     namespace: &str,
     numbers: impl Iterator<Item = &'a Arc<PlannedNumber>>,
 ) -> Result<(), Error> {
-    let wanted: BTreeSet<(String, String)> = numbers
-        .filter_map(|planned| planned.binding.as_ref())
-        .map(|binding| (binding.tariff.clone(), binding.price_book.clone()))
-        .collect();
+    let wanted = books_named(numbers);
     let _writing = world.books.writing.lock().await;
-    for (name, digest) in wanted {
+    for ((name, digest), carried) in wanted {
         let part_name = format!("{PRICE_BOOK}{}", digest.trim_start_matches("sha256:").get(..16).unwrap_or_default());
         let place = (namespace.to_owned(), part_name.clone());
-        let stands = world.parts().get(&place).is_some_and(|seen| !seen.foreign);
-        if stands {
+        let seen = world.parts().get(&place).cloned();
+        let Some(book) = carried.or_else(|| current_book(world, &name, &digest)) else {
+            if seen.is_none_or(|seen| seen.foreign) {
+                tracing::warn!(
+                    tariff = name,
+                    digest,
+                    "a price book that bindings name is not at hand: it is not written"
+                );
+            }
+            continue;
+        };
+        let Ok(part) = prices_part(namespace, part_name, &name, &book) else { continue };
+        if seen.is_some_and(|seen| writer::stands_as(&seen, &part)) {
             continue;
         }
-        let Some(book) = current_book(world, &name, &digest) else { continue };
-        let Ok(part) = prices_part(namespace, part_name, &name, &book) else { continue };
         let resource_version = world.sink.apply_part(&part).await?;
         world.metrics.wrote("plan", "sent");
         let seen = PartSeen { digest: Some(part.digest), resource_version, foreign: false, labels: part.labels };
@@ -170,6 +188,20 @@ pub async fn ensure_price_books<'a>(
     Ok(())
 }
 
+/// The price books that bindings name, by tariff and digest; the very books where the numbers carry them.
+fn books_named<'a>(
+    numbers: impl Iterator<Item = &'a Arc<PlannedNumber>>,
+) -> BTreeMap<(String, String), Option<Arc<Book>>> {
+    let mut named: BTreeMap<(String, String), Option<Arc<Book>>> = BTreeMap::new();
+    for planned in numbers {
+        let Some(binding) = &planned.binding else { continue };
+        let book = named.entry((binding.tariff.clone(), binding.price_book.clone())).or_default();
+        *book = book.take().or_else(|| planned.price_book.clone());
+    }
+    named
+}
+
+/// For an entry of an earlier plan, which carries no book.
 fn current_book(world: &World, tariff: &str, digest: &str) -> Option<Arc<Book>> {
     use super::world::Find as _;
     let tariff = world.stores.tariffs.find_name(tariff)?;
@@ -184,4 +216,43 @@ fn prices_part(namespace: &str, name: String, tariff: &str, book: &Book) -> Resu
         (labels::LEAF.to_owned(), "prices".to_owned()),
     ]);
     Ok(PlanPart { namespace: namespace.to_owned(), name, labels, digest: Digest::of(text.as_bytes()), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::routing::document::{BindingEntry, NumberEntry};
+
+    #[test]
+    fn a_planned_number_brings_the_very_book_that_its_binding_names() {
+        let tariff: Tariff = serde_json::from_value(json!({
+            "apiVersion": "fourhundred.io/v1alpha1", "kind": "Tariff", "metadata": {"name": "standard"},
+            "spec": {"versions": [{
+                "effectiveFrom": "2026-11-01", "voice": {"rates": [{"name": "all", "perMinute": {"enterprise": "0.60"}}]},
+            }]},
+        }))
+        .unwrap();
+        let book = Arc::new(price_book(&tariff).unwrap());
+        let entry: NumberEntry = serde_json::from_value(json!({
+            "number": "4001000868", "name": "hotline", "state": "Active", "destinations": [], "rules": [],
+        }))
+        .unwrap();
+        let binding: BindingEntry = serde_json::from_value(json!({
+            "number": "4001000868", "object": "acme/hotline", "tenant": "acme", "since": "2026-11-02T00:00:00Z",
+            "tariff": "standard", "priceBook": book.digest.to_string(),
+        }))
+        .unwrap();
+        let number = "4001000868".parse().unwrap();
+        let planned = PlannedNumber::new(number, &entry, None, None, Some((binding, book.clone()))).unwrap();
+        let read_back = Arc::new(PlannedNumber { price_book: None, ..planned.clone() });
+        let planned = Arc::new(planned);
+        for numbers in [[&planned, &read_back], [&read_back, &planned]] {
+            let named = books_named(numbers.into_iter());
+            let key = ("standard".to_owned(), book.digest.to_string());
+            assert_eq!(named.get(&key).unwrap().as_ref().map(|book| book.digest), Some(book.digest));
+            assert_eq!(named.len(), 1);
+        }
+    }
 }

@@ -16,12 +16,13 @@ use super::error::Error;
 use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::ObjectMetaExt as _;
+use super::wake;
 use super::world::{Find as _, Trust, World};
-use crate::api::Tenant;
 use crate::api::approval::Verdict;
 use crate::api::conditions::{self as types, Holds};
 use crate::api::reasons as reason;
 use crate::api::tenant::{Payment, TenantStatus, Verification as ToldVerification, VerificationState};
+use crate::api::{Approval, Tenant};
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::routing::document::{TenantHeader, TenantState};
 
@@ -43,6 +44,8 @@ pub enum Verification {
     },
     Rejected {
         reason: String,
+        /// The Approval that says so.
+        approval: String,
     },
     /// Approved once; calls go on.
     Expired {
@@ -82,46 +85,70 @@ pub fn verification(facts: &Facts, tenant: &Tenant) -> Verification {
     }
     let digest = reviewed_digest(tenant).to_string();
     let names = facts.references().approvals.of(&tenant.name_any());
-    let newest = names
+    let covering = names
         .iter()
         .filter_map(|name| facts.stores.approvals.find_name(name))
-        .filter(|approval| approval.spec.subject.digest == digest)
-        .max_by_key(|approval| (approval.metadata.creation_timestamp.as_ref().map(|t| t.0), approval.name_any()));
-    let Some(approval) = newest else { return Verification::Pending };
+        .filter(|approval| approval.spec.subject.digest == digest);
+    match decisive(covering) {
+        None => Verification::Pending,
+        Some(approval) => verdict_of(&approval, facts.clock.now()),
+    }
+}
+
+/// The verdict that counts among those on the same papers: a rejection before any approval, then the approval that holds
+/// longest, then the last by name. Not the newest: a restore writes all creation times anew.
+fn decisive(covering: impl Iterator<Item = Arc<Approval>>) -> Option<Arc<Approval>> {
+    covering.max_by_key(|approval| {
+        let rejects = approval.spec.verdict == Verdict::Rejected;
+        let until = approval.spec.until.clone();
+        (rejects, until.is_none(), until, approval.name_any())
+    })
+}
+
+fn verdict_of(approval: &Approval, now: Timestamp) -> Verification {
     match (approval.spec.verdict, &approval.spec.until) {
-        (Verdict::Rejected, _) => Verification::Rejected { reason: approval.spec.reason.clone() },
-        (Verdict::Approved, Some(until)) if has_passed(until, facts.clock.now()) => {
-            Verification::Expired { until: until.clone() }
+        (Verdict::Rejected, _) => {
+            Verification::Rejected { reason: approval.spec.reason.clone(), approval: approval.name_any() }
         }
+        (Verdict::Approved, Some(until)) if has_passed(until, now) => Verification::Expired { until: until.clone() },
         (Verdict::Approved, until) => Verification::Verified { until: until.clone() },
     }
 }
 
 /// The instant after the last day `until`.
-fn end_of(until: &str) -> Option<Timestamp> {
+pub fn end_of(until: &str) -> Option<Timestamp> {
     let zone = parse_zone(DEFAULT_ZONE).ok()?;
     let next = until.parse::<Date>().ok()?.tomorrow().ok()?;
     next.to_zoned(zone).ok().map(|midnight| midnight.timestamp())
 }
 
-fn has_passed(until: &str, now: Timestamp) -> bool {
+pub fn has_passed(until: &str, now: Timestamp) -> bool {
     end_of(until).is_some_and(|end| end <= now)
 }
 
 /// What a plan leaf says of the tenant of `namespace`.
 pub fn header(facts: &Facts, namespace: &str) -> TenantHeader {
     match of_namespace(facts, namespace) {
-        Membership::Of(tenant) => TenantHeader {
-            name: tenant.name_any(),
-            state: TenantState::Active,
-            forwards_per_call: u8::try_from(tenant.spec.forwards_per_call()).unwrap_or(3).clamp(1, 9),
-        },
-        // Entries that are kept while their tenant is in doubt go on under the name they were claimed for.
-        Membership::Mismatch | Membership::Nobody => TenantHeader {
-            name: claiming_tenant(facts, namespace).unwrap_or_default(),
-            state: TenantState::Active,
-            forwards_per_call: 3,
-        },
+        Membership::Of(tenant) => header_of(&tenant),
+        // Entries that are kept while their tenant is in doubt go on under the one they were claimed for.
+        Membership::Mismatch | Membership::Nobody => {
+            let name = claiming_tenant(facts, namespace).unwrap_or_default();
+            match facts.stores.tenants.find_name(&name) {
+                Some(tenant) => header_of(&tenant),
+                None => TenantHeader { name, state: TenantState::Active, forwards_per_call: FORWARDS_PER_CALL },
+            }
+        }
+    }
+}
+
+/// Of a tenant that is gone or says what does not fit.
+const FORWARDS_PER_CALL: u8 = 3;
+
+fn header_of(tenant: &Tenant) -> TenantHeader {
+    TenantHeader {
+        name: tenant.name_any(),
+        state: TenantState::Active,
+        forwards_per_call: u8::try_from(tenant.spec.forwards_per_call()).unwrap_or(FORWARDS_PER_CALL).clamp(1, 9),
     }
 }
 
@@ -129,22 +156,10 @@ pub fn header(facts: &Facts, namespace: &str) -> TenantHeader {
 pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action, Error> {
     let verification = verification(&world, &tenant);
     let accepted = check(&tenant, &world);
-    let verified = match &verification {
-        Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
-        Verification::Pending => refuse(
-            reason::UNVERIFIED,
-            format!(
-                "no Approval covers the papers as they stand: run `fourhundred approve tenant {}`",
-                tenant.name_any()
-            ),
-        ),
-        Verification::Rejected { reason: why } => refuse(
-            reason::REJECTED,
-            format!("the papers were rejected ({why}): correct spec.papers and have them reviewed again"),
-        ),
-    };
+    let verified = verified(&tenant, &verification);
     let count = world.references().claims_of_tenant(&tenant.name_any());
     let old = tenant.status.clone();
+    let shown_as = old.as_ref().and_then(|status| Some(status.verification.as_ref()?.state));
     let mut set = ConditionSet::new(
         old.as_ref().map_or(&[], |status| &status.conditions),
         tenant.generation(),
@@ -177,13 +192,39 @@ pub async fn reconcile(tenant: Arc<Tenant>, world: Arc<World>) -> Result<Action,
     let action =
         counted::publish(&world, &*tenant, old.map(|status| status.conditions), status.conditions.clone(), &status)
             .await?;
+    if shown_as != Some(told(&verification).state) {
+        // The clock may have ended the approval: nothing else tells the numbers.
+        wake::wake_namespaces(&world, &tenant.spec.namespaces);
+    }
     Ok(match &verification {
-        Verification::Verified { until: Some(until) } => match end_of(until) {
-            Some(end) if action == Action::await_change() => Action::requeue(world.until(end).min(LONGEST)),
-            _ => action,
-        },
+        Verification::Verified { until: Some(until) } if action == Action::await_change() => at_end(until, &world),
         _ => action,
     })
+}
+
+fn verified(tenant: &Tenant, verification: &Verification) -> Result<(), Finding> {
+    match verification {
+        Verification::Verified { .. } | Verification::Expired { .. } => Ok(()),
+        Verification::Pending => refuse(
+            reason::UNVERIFIED,
+            format!(
+                "no Approval covers the papers as they stand: run `fourhundred approve tenant {}`",
+                tenant.name_any()
+            ),
+        ),
+        Verification::Rejected { reason: why, approval } => refuse(
+            reason::REJECTED,
+            format!(
+                "the papers were rejected ({why}): correct spec.papers and have them reviewed again; \
+                 or, if they may stand, delete Approval {approval} and approve them"
+            ),
+        ),
+    }
+}
+
+/// Looks again when the last day `until` of an approval is over.
+pub fn at_end(until: &str, world: &World) -> Action {
+    end_of(until).map_or(Action::await_change(), |end| Action::requeue(world.until(end).min(LONGEST)))
 }
 
 /// A timer no longer than this, so that a clock set meanwhile is noticed.
@@ -193,22 +234,29 @@ fn told(verification: &Verification) -> ToldVerification {
     let (state, until, reason) = match verification {
         Verification::Pending => (VerificationState::Pending, None, None),
         Verification::Verified { until } => (VerificationState::Verified, until.clone(), None),
-        Verification::Rejected { reason } => (VerificationState::Rejected, None, Some(reason.clone())),
+        Verification::Rejected { reason, .. } => (VerificationState::Rejected, None, Some(reason.clone())),
         Verification::Expired { until } => (VerificationState::Expired, Some(until.clone()), None),
     };
     ToldVerification { state, until, reason }
 }
 
-/// Whether this version serves the tenant as asked, and whether its namespaces are its own.
-pub fn check(tenant: &Tenant, facts: &Facts) -> Result<(), Finding> {
+/// The part of [`check`] that needs nothing but the object: whether this version serves the tenant as asked. Pure.
+pub fn check_spec(tenant: &Tenant) -> Result<(), Finding> {
     if tenant.spec.payment() == Payment::Prepaid {
         return refuse(
             reason::NOT_YET_SUPPORTED,
             "account.payment Prepaid is not served by this version: set it to Postpaid",
         );
     }
+    Ok(())
+}
+
+/// Whether this version serves the tenant as asked, and whether its namespaces are its own. Its numbers are admitted by
+/// the same word.
+pub fn check(tenant: &Tenant, facts: &Facts) -> Result<(), Finding> {
+    check_spec(tenant)?;
+    let gateways = facts.stores.gateways.state();
     for namespace in &tenant.spec.namespaces {
-        let gateways = facts.stores.gateways.state();
         if let Some(gateway) = gateways.iter().find(|gateway| gateway.namespace().as_deref() == Some(namespace)) {
             return refuse(
                 reason::NAMESPACE_OF_GATEWAY,
@@ -245,4 +293,37 @@ pub fn not_yet_charged(tenant: &Tenant) -> Result<(), Finding> {
         return Ok(());
     }
     refuse(reason::NOT_YET_CHARGED, format!("{}: accepted, not acted on by this version", fields.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval(name: &str, verdict: &str, until: &str) -> Arc<Approval> {
+        let text = format!(
+            "{{apiVersion: fourhundred.io/v1alpha1, kind: Approval, metadata: {{name: {name}}}, spec: {{subject: {{kind: Tenant, \
+             name: acme, digest: d}}, verdict: {verdict}, reason: because of {name}{until}}}}}"
+        );
+        Arc::new(serde_saphyr::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn verdicts_on_the_same_papers_count_alike_in_whatever_order_they_were_restored() {
+        let now = "2026-11-23T10:00:00+08:00".parse().unwrap();
+        let past = ", until: '2026-01-31'";
+        let (short, long) = (approval("b", "Approved", past), approval("a", "Approved", ", until: '2027-06-30'"));
+        let (ever, no) = (approval("c", "Approved", ""), approval("a-no", "Rejected", ""));
+        let counts = |approvals: &[&Arc<Approval>]| {
+            let forward = decisive(approvals.iter().map(|approval| (*approval).clone()));
+            let backward = decisive(approvals.iter().rev().map(|approval| (*approval).clone()));
+            assert_eq!(forward.as_ref().map(|a| a.name_any()), backward.map(|a| a.name_any()));
+            forward.map(|approval| verdict_of(&approval, now))
+        };
+        assert_eq!(counts(&[]), None);
+        assert_eq!(counts(&[&short]), Some(Verification::Expired { until: "2026-01-31".to_owned() }));
+        assert_eq!(counts(&[&short, &long]), Some(Verification::Verified { until: Some("2027-06-30".to_owned()) }));
+        assert_eq!(counts(&[&short, &ever, &long]), Some(Verification::Verified { until: None }));
+        let rejected = Verification::Rejected { reason: "because of a-no".to_owned(), approval: "a-no".to_owned() };
+        assert_eq!(counts(&[&short, &no, &ever, &long]), Some(rejected));
+    }
 }

@@ -83,24 +83,28 @@ pub enum ChargeKey {
     Call { source: String, call_id: String, leg: u8 },
     /// Once per number and tenant, for ever.
     Setup { number: FourHundred, tenant: String },
-    /// A package's fee of a month.
-    Package { number: FourHundred, package: String, month: Month },
-    /// A function's fee of a month, `Full`.
-    Function { number: FourHundred, function: String, month: Month },
-    /// One day's part of a function's fee of a month, `Daily`.
-    FunctionDay { number: FourHundred, function: String, month: Month, day: i8 },
+    /// A package's fee of a month, at one tenant: whoever takes the number over within the month pays for what it uses.
+    Package { number: FourHundred, tenant: String, package: String, month: Month },
+    /// A function's fee of a month, `Full`, at one tenant.
+    Function { number: FourHundred, tenant: String, function: String, month: Month },
+    /// One day's part of a function's fee of a month, `Daily`, at one tenant.
+    FunctionDay { number: FourHundred, tenant: String, function: String, month: Month, day: i8 },
 }
 
 impl fmt::Display for ChargeKey {
-    /// The part that may hold any character stands last, so two keys never have one text.
+    /// The part that may hold any character stands last, so two keys never have one text; a tenant's name has no slash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call { source, call_id, leg } => write!(f, "call/{leg}/{source}/{call_id}"),
             Self::Setup { number, tenant } => write!(f, "setup/{number}/{tenant}"),
-            Self::Package { number, package, month } => write!(f, "package/{number}/{month}/{package}"),
-            Self::Function { number, function, month } => write!(f, "function/{number}/{month}/{function}"),
-            Self::FunctionDay { number, function, month, day } => {
-                write!(f, "function/{number}/{month}-{day:02}/{function}")
+            Self::Package { number, tenant, package, month } => {
+                write!(f, "package/{number}/{month}/{tenant}/{package}")
+            }
+            Self::Function { number, tenant, function, month } => {
+                write!(f, "function/{number}/{month}/{tenant}/{function}")
+            }
+            Self::FunctionDay { number, tenant, function, month, day } => {
+                write!(f, "function/{number}/{month}-{day:02}/{tenant}/{function}")
             }
         }
     }

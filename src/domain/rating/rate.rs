@@ -6,8 +6,9 @@
 //! - Without a package the price is seconds × price per minute ÷ 60, rounded once. With one it is
 //!   F(used + seconds) − F(used), where F(s) is the rounded price of the seconds of the month beyond the package: the
 //!   parts always sum to F of the whole, in whatever order the calls come in.
-//! - Increments and `chargeFrom` are those of the version in force when the call started; a package's minutes and
-//!   price those of the month's package ([`package_of_month`](super::monthly::package_of_month)).
+//! - Increments and `chargeFrom` are those of the version in force when the call started, as far as the record itself
+//!   knows: at its leg's start, or at the platform's answer where that was earlier. A package's minutes and price are
+//!   those of the month's package ([`package_of_month`](super::monthly::package_of_month)).
 
 use jiff::Timestamp;
 
@@ -92,7 +93,7 @@ pub fn rate_call(
     if record.answered_at().is_none() && record.platform_answered_at().is_none() {
         return Ok(rated);
     }
-    let version = version_of(book, record.started_at())?;
+    let version = version_of(book, record)?;
     if record.identity().leg == 0 {
         rated.caller = caller_information(version, record)?;
     }
@@ -103,8 +104,12 @@ pub fn rate_call(
     Ok(rated)
 }
 
-fn version_of(book: &PriceBook, started_at: Timestamp) -> Result<&Version, Unrated> {
-    book.version_at(started_at).ok_or_else(|| Unrated::BeforeFirstVersion {
+/// A record is rated by what stands in it, so that legs may come in any order: of the call's start it knows its own leg's
+/// and, after a menu, that the platform had answered before.
+fn version_of<'a>(book: &'a PriceBook, record: &CallRecord) -> Result<&'a Version, Unrated> {
+    let started_at = record.started_at();
+    let under_way = record.platform_answered_at().map_or(started_at, |answered_at| answered_at.min(started_at));
+    book.version_at(under_way).or_else(|| book.version_at(started_at)).ok_or_else(|| Unrated::BeforeFirstVersion {
         day: book.zone().to_datetime(started_at).date(),
         first: book.versions().first().map_or(jiff::civil::Date::MAX, Version::effective_from),
     })
@@ -318,6 +323,28 @@ mod tests {
         let record = answered_leg("m", 1, "2026-12-01T00:00:05+08:00", 61_000);
         let charge = charge(&book(), &record, DistanceClass::LongDistance).unwrap();
         assert_eq!((charge.amount.to_string().as_str(), charge.usage_month.to_string().as_str()), ("1.20", "2026-11"));
+    }
+
+    /// Leg 0 at 23:59:58 of the old version, its attempt at 00:00:01 of the new one, which charges from another answer.
+    #[test]
+    fn a_call_across_a_change_of_charge_from_is_charged_by_one_of_the_two_as_far_as_its_records_know() {
+        let at = |text: &str| Some(format!("2026-{text}+08:00"));
+        let leg = |leg: i64, started: &str, welcomed: Option<String>| NeutralRecord {
+            started_at: at(started).unwrap(),
+            platform_answered_at: welcomed,
+            answered_at: at("12-01T00:00:03"),
+            ended_at: at("12-01T00:01:03").unwrap(),
+            ..neutral("x", leg)
+        };
+        let charged = |record: &NeutralRecord| {
+            charge(&book(), &CallRecord::parse(record).unwrap(), DistanceClass::Local).map(|it| it.amount.to_string())
+        };
+        let welcomed = at("11-30T23:59:59");
+        // November charges from the destination's answer: the attempt, by November's price.
+        assert_eq!(charged(&leg(0, "11-30T23:59:58", welcomed.clone())), None);
+        assert_eq!(charged(&leg(1, "12-01T00:00:01", welcomed)).as_deref(), Some("0.10"));
+        // A switch that does not tell of the platform's answer leaves each leg to its own start.
+        assert_eq!(charged(&leg(1, "12-01T00:00:01", None)), None);
     }
 
     fn december(leg: i64, platform_answered_at: Option<&str>, answered_at: Option<&str>) -> CallRecord {

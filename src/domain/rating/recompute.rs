@@ -52,8 +52,8 @@ mod tests {
         let from = instant("2026-11-05T00:00:00+08:00");
         let span = Span { from, until: None, book, package: Some("m800"), functions: &functions };
         let rated = |package| rate_call(book, package, &record, DistanceClass::Unknown).unwrap().charge;
-        let mut charges =
-            monthly_charges(holder, &[span], book.month_of(from), instant("2026-11-08T00:00:00Z")).charges;
+        let monthly = monthly_charges(holder, &[span], book.month_of(from), instant("2026-11-08T00:00:00Z"));
+        let mut charges: Vec<Charge> = monthly.fees.into_iter().map(|fee| fee.charge).collect();
         charges.extend(setup_charge(holder, book, from));
         charges.extend(rated(None));
         charges.extend(rated(Some(PackageUse { terms, used_seconds: 29_900 })));

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::document::{Anonymous, NumberState, Release, Strategy, TenantState};
 use super::turns::GroupKey;
@@ -63,8 +64,16 @@ pub struct CompiledNumber {
     pub entry: CompiledEntry,
     /// The first that holds at the instant wins.
     pub overrides: Vec<CompiledOverride>,
-    /// The usage month in which `limits.callsPerMonth` was reached.
-    pub cap_reached: Option<Month>,
+    /// When `limits.callsPerMonth` was reached.
+    pub cap_reached: Option<CompiledCap>,
+}
+
+/// A month that is used up.
+#[derive(Debug, Clone)]
+pub struct CompiledCap {
+    pub month: Month,
+    /// In which it begins and ends: that of the number's tariff.
+    pub zone: TimeZone,
 }
 
 /// What one entry says, every name resolved.

@@ -4,7 +4,6 @@
 //! step that has an answer decides.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::compiled::{
     CompiledExhausted, CompiledGroup, CompiledNumber, CompiledOverride, CompiledRule, CompiledTarget,
@@ -94,16 +93,8 @@ fn caller_is_known(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Rea
 
 /// The plan says which month is used up; the month itself ends without any plan.
 fn month_has_room(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
-    let used_up = number.cap_reached?;
-    (Month::of(facts.at, usage_zone()) == used_up).then_some(Reason::MonthlyCapReached)
-}
-
-/// The zone in which months of use are told.
-fn usage_zone() -> &'static TimeZone {
-    static ZONE: std::sync::LazyLock<TimeZone> = std::sync::LazyLock::new(|| {
-        crate::domain::calendar::parse_zone(crate::domain::calendar::DEFAULT_ZONE).unwrap_or(TimeZone::UTC)
-    });
-    &ZONE
+    let cap = number.cap_reached.as_ref()?;
+    (Month::of(facts.at, &cap.zone) == cap.month).then_some(Reason::MonthlyCapReached)
 }
 
 fn walk<'p>(

@@ -113,6 +113,9 @@ fn any_leaf() -> impl Strategy<Value = Numbers> {
             leaf.tenant.forwards_per_call = forwards;
             if capped {
                 leaf.caps_reached.insert(HOTLINE.into(), "2026-10".into());
+                if forwards % 2 == 0 {
+                    leaf.cap_zones.insert(HOTLINE.into(), "America/New_York".into());
+                }
             }
             leaf.overrides = overrides
                 .into_iter()

@@ -163,6 +163,18 @@ fn a_cap_ends_with_its_month_in_the_tariffs_zone() {
 }
 
 #[test]
+fn a_cap_ends_with_its_month_in_another_tariffs_zone() {
+    let plan = worlds::plan_with(|_, leaf| {
+        leaf.caps_reached.insert(HOTLINE.into(), "2026-11".into());
+        leaf.cap_zones.insert(HOTLINE.into(), "Asia/Tokyo".into());
+    });
+    let at = |at: &str| words(&decide(&plan, &facts("021 6666 0000", at, "c"), &mut 0_u64, &mut ()));
+    assert_eq!(at("2026-10-31T15:00:00Z"), "Refuse:MonthlyCapReached");
+    assert_eq!(at("2026-11-30T14:59:59Z"), "Refuse:MonthlyCapReached");
+    assert!(at("2026-11-30T15:00:00Z").starts_with("Route:"), "{}", at("2026-11-30T15:00:00Z"));
+}
+
+#[test]
 fn a_call_over_the_cap_may_meet_an_announcement() {
     let plan = worlds::plan_with(|entry, leaf| {
         entry.when_exceeded = Some("storm".into());

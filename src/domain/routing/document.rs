@@ -6,10 +6,14 @@
 //! missing) keeps the very schedule it was compiled with. There is no generation and no time of writing in a part:
 //! the same world gives the same bytes.
 
+mod head;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+pub use self::head::{Head, Listener, NumberFormat, OriginalCalled, Protocol, RecordSource, Transport, Trunk};
 
 /// The format this build writes; the parts it can read are those up to this one.
 pub const FORMAT: u32 = 1;
@@ -57,97 +61,6 @@ impl<'de> Deserialize<'de> for Part {
 /// The key of a plan ConfigMap's `data` that holds the part's JSON.
 pub const PART_KEY: &str = "part.json";
 
-/// A gateway's own settings: one part per gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Head {
-    pub format: u32,
-    /// `NAMESPACE/NAME` of the gateway.
-    pub gateway: String,
-    /// Key of the To-tag hash: 32 hex digits, derived from the gateway's UID, so that every router and every restart
-    /// answers a retransmission alike.
-    pub to_tag_key: String,
-    pub trunk: Trunk,
-    pub original_called: OriginalCalled,
-    /// Announcement name → SIP URI.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub announcements: BTreeMap<String, String>,
-    pub listeners: Vec<Listener>,
-    /// Switches that may hand over records; empty admits every source name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub record_sources: Vec<RecordSource>,
-}
-
-/// Where destinations are reached; redirect contacts are built on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Trunk {
-    pub host: String,
-    pub port: u16,
-    pub transport: Transport,
-    pub number_format: NumberFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Transport {
-    Udp,
-    Tcp,
-}
-
-/// How destination numbers are written in contacts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NumberFormat {
-    /// `01088880001`, `13800138000`
-    National,
-    /// `+861088880001`
-    E164,
-}
-
-/// How the 400 number travels on with a redirected call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OriginalCalled {
-    None,
-    /// RFC 5806
-    Diversion,
-    /// RFC 7044
-    HistoryInfo,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Listener {
-    pub name: String,
-    pub protocol: Protocol,
-    /// 0 lets the system choose.
-    pub port: u16,
-    /// Networks admitted, in CIDR form.
-    pub peers: Vec<String>,
-    /// Reply to the source port even where the request did not ask by `rport`.
-    pub force_rport: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Protocol {
-    #[serde(rename = "UDP")]
-    Udp,
-    #[serde(rename = "TCP")]
-    Tcp,
-    #[serde(rename = "HTTP")]
-    Http,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecordSource {
-    pub name: String,
-    pub format: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_zone: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number_field: Option<String>,
-}
-
 /// A leaf of one tenant namespace's numbers at one gateway.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -174,6 +87,10 @@ pub struct Numbers {
     /// Numbers that reached `limits.callsPerMonth`, with the usage month (`2026-11`) it holds for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub caps_reached: BTreeMap<String, String>,
+    /// IANA name of the zone in which that month begins and ends, for the numbers whose tariff has another than
+    /// Asia/Shanghai.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cap_zones: BTreeMap<String, String>,
 }
 
 /// What a leaf says of its tenant.

@@ -34,6 +34,16 @@ pub struct CompiledTrunk {
     pub number_format: NumberFormat,
 }
 
+impl CompiledTrunk {
+    /// What a URI at the trunk says of its transport; UDP goes without saying.
+    pub fn transport_parameter(&self) -> &'static str {
+        match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+        }
+    }
+}
+
 /// A listener and who may speak to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledListener {
@@ -43,6 +53,7 @@ pub struct CompiledListener {
     pub port: u16,
     pub peers: Vec<Network>,
     pub force_rport: bool,
+    pub asks_token: bool,
 }
 
 impl CompiledListener {
@@ -80,6 +91,7 @@ impl CompiledHead {
                 port: listener.port,
                 peers,
                 force_rport: listener.force_rport,
+                asks_token: listener.asks_token,
             });
         }
         Ok(Self {
@@ -126,7 +138,7 @@ impl fmt::Display for AnnouncementUri<'_> {
         };
         match head.announcements.get(self.name) {
             Some(uri) => f.write_str(uri),
-            None => write!(f, "sip:{}@{}", self.name, head.trunk.authority),
+            None => write!(f, "sip:{}@{}{}", self.name, head.trunk.authority, head.trunk.transport_parameter()),
         }
     }
 }
@@ -196,6 +208,12 @@ mod tests {
         assert_eq!(uri("all-lines-busy").to_string(), "sip:busy@10.0.3.30");
         assert_eq!(uri("storm").to_string(), "sip:storm@10.0.3.20:5062");
         assert!(uri("all-lines-busy").is_mapped() && !uri("storm").is_mapped());
+        let mut over_tcp = worlds::head();
+        over_tcp.trunk.transport = Transport::Tcp;
+        let head = CompiledHead::compile(&over_tcp, Digest::of(b"head")).unwrap();
+        let uri = |name| AnnouncementUri { name, head: Some(&head) };
+        assert_eq!(uri("storm").to_string(), "sip:storm@10.0.3.20:5062;transport=tcp");
+        assert_eq!(uri("all-lines-busy").to_string(), "sip:busy@10.0.3.30", "the gateway's own goes as it is written");
     }
 
     #[test]

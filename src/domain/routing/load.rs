@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compile::{Compiler, Violation};
-use super::compiled::{CompiledLeaf, CompiledNumber, CompiledOverride, LeafHeader, LeafKey};
+use super::compiled::{CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverride, LeafHeader, LeafKey};
 use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
-use crate::domain::calendar::{Calendar, Month, Schedule};
+use crate::domain::calendar::{Calendar, DEFAULT_ZONE, Month, Schedule, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 
@@ -176,6 +176,7 @@ fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, Lo
 struct Extras<'a> {
     overrides: BTreeMap<&'a str, Vec<&'a OverrideEntry>>,
     caps_reached: BTreeMap<&'a str, &'a str>,
+    cap_zones: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Extras<'a> {
@@ -185,13 +186,30 @@ impl<'a> Extras<'a> {
             overrides.entry(&entry.number).or_default().push(entry);
         }
         let caps_reached = leaf.caps_reached.iter().map(|(number, month)| (number.as_str(), month.as_str())).collect();
-        Self { overrides, caps_reached }
+        let cap_zones = leaf.cap_zones.iter().map(|(number, zone)| (number.as_str(), zone.as_str())).collect();
+        Self { overrides, caps_reached, cap_zones }
+    }
+
+    /// The month that a number used up, if it did.
+    fn cap(
+        &mut self,
+        number: &str,
+        fault: impl Fn(&str, String) -> LoadError,
+    ) -> Result<Option<CompiledCap>, LoadError> {
+        let Some(month) = self.caps_reached.remove(number) else { return Ok(None) };
+        let zone = self.cap_zones.remove(number).unwrap_or(DEFAULT_ZONE);
+        Ok(Some(CompiledCap {
+            month: month.parse::<Month>().map_err(|error| fault("capsReached", error.to_string()))?,
+            zone: parse_zone(zone).map_err(|error| fault("capZones", error.to_string()))?,
+        }))
     }
 
     /// A number that is spoken of and was not taken, with the list that does.
     fn left_over(&self) -> Option<(&'a str, &'static str)> {
         let overridden = self.overrides.keys().next().map(|number| (*number, "overrides"));
-        overridden.or_else(|| self.caps_reached.keys().next().map(|number| (*number, "capsReached")))
+        let capped = || self.caps_reached.keys().next().map(|number| (*number, "capsReached"));
+        let zoned = || self.cap_zones.keys().next().map(|number| (*number, "capZones"));
+        overridden.or_else(capped).or_else(zoned)
     }
 }
 
@@ -224,10 +242,7 @@ fn compile_number(
             overrides.push(CompiledOverride { name: item.name.clone(), from: item.from, until: item.until, to });
         }
     }
-    let cap_reached = match extras.caps_reached.remove(entry.number.as_str()) {
-        None => None,
-        Some(month) => Some(month.parse::<Month>().map_err(|error| fault("capsReached", error.to_string()))?),
-    };
+    let cap_reached = extras.cap(&entry.number, fault)?;
     if let Some(violation) = compiler.violations.into_iter().next() {
         return Err(LoadError::number(&entry.number, violation));
     }
@@ -272,7 +287,7 @@ mod tests {
     #[test]
     fn a_leaf_is_refused_whole_with_number_and_field() {
         type Spoil = fn(&mut serde_json::Value);
-        let cases: [(Spoil, &str); 13] = [
+        let cases: [(Spoil, &str); 15] = [
             (|p| p["numbers"][0]["schedule"] = "0000".into(), "number 4001000868: schedule names \"0000\""),
             (|p| p["numbers"][0]["rules"][3]["to"]["group"] = "x".into(), "number 4001000868: rules[by-day].to.group"),
             (
@@ -287,6 +302,8 @@ mod tests {
                 "number 4001000868: overrides[typhoon].to.destination",
             ),
             (|p| p["capsReached"]["4001000900"] = "November".into(), "number 4001000900: capsReached"),
+            (|p| p["capZones"]["4001000900"] = "Mars/Base".into(), "number 4001000900: capZones"),
+            (|p| p["capZones"]["4001000868"] = "Asia/Tokyo".into(), "capZones names 4001000868"),
             (|p| p["tenant"]["forwardsPerCall"] = 12.into(), "tenant.forwardsPerCall is 12"),
             (|p| p["leaf"] = "../01".into(), "leaf \"../01\""),
             (|p| p["format"] = 7.into(), "format 7"),

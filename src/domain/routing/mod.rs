@@ -14,6 +14,7 @@ pub mod entry;
 pub mod head;
 pub mod load;
 pub mod network;
+pub mod place;
 pub mod plan;
 pub mod timetable;
 pub mod trace;

@@ -11,6 +11,9 @@ pub struct Network {
     prefix: u8,
 }
 
+/// Bits of `::ffff:0:0/96`, in which IPv6 carries IPv4 addresses (RFC 4291 §2.5.5.2).
+const MAPPED_PREFIX: u8 = 96;
+
 /// Text that is not a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a network: CIDR form is needed, such as 10.0.0.0/8 or 2001:db8::/32")]
@@ -45,7 +48,7 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
+        let prefix: u8 = match prefix {
             None => widest,
             Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
                 digits.parse().map_err(|_| wrong())?
@@ -55,7 +58,14 @@ impl FromStr for Network {
         if prefix > widest {
             return Err(wrong());
         }
-        Ok(Self { address, prefix })
+        // Sources are compared as IPv4 wherever they are, so a network of mapped addresses is the IPv4 one.
+        match (address, address.to_canonical()) {
+            (IpAddr::V6(_), canonical @ IpAddr::V4(_)) => {
+                let prefix = prefix.checked_sub(MAPPED_PREFIX).ok_or_else(wrong)?;
+                Ok(Self { address: canonical, prefix })
+            }
+            _ => Ok(Self { address, prefix }),
+        }
     }
 }
 
@@ -77,6 +87,8 @@ mod tests {
             ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
             ("10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:9.1.2.3"),
             ("2001:db8::/32", "2001:db8:1::5", "2001:db9::5"),
+            ("::ffff:10.0.0.0/104", "10.255.0.1", "11.0.0.1"),
+            ("::ffff:10.0.0.7", "::ffff:10.0.0.7", "10.0.0.8"),
             ("0.0.0.0/0", "203.0.113.9", "::1"),
             ("::/0", "2001:db8::1", "203.0.113.9"),
         ] {
@@ -88,7 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_network_is_refused() {
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/+8", "example.org/8"] {
+        for text in
+            ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/", "10.0.0.0/+8", "::ffff:0.0.0.0/95", "example.org/8"]
+        {
             assert!(text.parse::<Network>().is_err(), "{text:?}");
         }
     }

@@ -29,7 +29,8 @@ pub(super) fn naive(leaf: &Numbers, facts: &CallFacts<'_>, turn: u64) -> String 
     if let Some(reason) = screened(entry, &facts.caller) {
         return format!("Refuse:{reason}");
     }
-    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
+    let zone = leaf.cap_zones.get(&entry.number).map_or("Asia/Shanghai", String::as_str);
+    let zone = jiff::tz::TimeZone::get(zone).unwrap();
     let month = facts.at.to_zoned(zone).strftime("%Y-%m").to_string();
     if leaf.caps_reached.get(&entry.number) == Some(&month) {
         return match &entry.when_exceeded {

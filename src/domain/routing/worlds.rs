@@ -120,6 +120,7 @@ pub(crate) fn empty_leaf() -> Numbers {
         numbers: vec![],
         overrides: vec![],
         caps_reached: [].into(),
+        cap_zones: [].into(),
     }
 }
 
@@ -129,6 +130,7 @@ pub(crate) fn leaf() -> Numbers {
         numbers: vec![raw(&hotline()), raw(&plain("4001000900"))],
         overrides: vec![typhoon()],
         caps_reached: [("4001000900".to_owned(), "2026-11".to_owned())].into(),
+        cap_zones: [].into(),
         ..empty_leaf()
     }
 }

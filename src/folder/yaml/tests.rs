@@ -96,7 +96,7 @@ fn tags_of_the_core_schema_count_and_others_are_refused() {
 #[test]
 fn json_is_read_as_json() {
     let text = "{\n\t\"a\": \"0755\",\n\t\"b\": [1, true, null],\n\t\"c\": \"x\\/y\\u00e9\"\n}\n";
-    assert_eq!(one(text).to_json(), serde_json::from_str::<Value>(text).expect("JSON"));
+    assert_eq!(one(text).to_json(), serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
 }
 
 #[test]

@@ -6,12 +6,11 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::memory::{BookMissing, History, Memory};
+use super::memory::{History, Memory, Tenure};
 use super::post::{self, Posted, Posting};
 use super::value;
 use super::writer::Desk;
 use crate::domain::calendar::Month;
-use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 use crate::domain::rating::Charge;
 use crate::domain::rating::book::PriceBook;
@@ -31,6 +30,7 @@ pub(super) fn some(desk: &mut Desk<'_>, after: i64, now: Timestamp) -> Result<(A
             let accrued = number_fees(desk, number, now)?;
             sum.fees += accrued.fees;
             sum.unpriced += accrued.unpriced;
+            sum.waiting += accrued.waiting;
         }
     }
     Ok((sum, next))
@@ -54,26 +54,24 @@ fn day(instant: Timestamp, zone: &TimeZone) -> jiff::civil::Date {
     zone.to_datetime(instant).date()
 }
 
-/// What a number owes, line by line, with the binding of each.
+/// What a number owes, line by line, with account and binding of each.
 #[derive(Default)]
 struct Due {
     lines: Vec<(i64, i64, Charge)>,
     /// Sentences that say what has no price.
     unpriced: Vec<String>,
+    /// A month, or the set-up, waits for its price book.
+    waits: bool,
 }
 
 /// Books what one number owes up to `now`.
 pub(super) fn number_fees(desk: &mut Desk<'_>, number: i64, now: Timestamp) -> Result<Accrued, LedgerError> {
-    let failed = desk.failed();
     let Some(history) = desk.memory.numbers.get(&number) else { return Ok(Accrued::default()) };
-    // Without its price book a number owes nothing yet and is asked again when the book has come.
-    let Ok(due) = due(desk.memory, history, value::number_from(number)?, now, desk.horizon_months) else {
-        return Ok(Accrued::default());
-    };
+    let due = due(desk.memory, history, value::number_from(number)?, now, desk.horizon_months);
     for unpriced in &due.unpriced {
         tracing::warn!(reason = unpriced, "a fee is not booked");
     }
-    let mut accrued = Accrued { fees: 0, unpriced: due.unpriced.len() as u64 };
+    let mut accrued = Accrued { fees: 0, unpriced: due.unpriced.len() as u64, waiting: u64::from(due.waits) };
     for (account, binding, charge) in &due.lines {
         let posting = Posting { account: *account, number, binding: *binding, charge };
         match post::fee(desk, posting, now)? {
@@ -82,26 +80,28 @@ pub(super) fn number_fees(desk: &mut Desk<'_>, number: i64, now: Timestamp) -> R
             Posted::OutOfRange => accrued.unpriced += 1,
         }
     }
+    // What waits is looked at again until its price book has come; lines booked meanwhile have their keys.
+    if !due.waits {
+        note_accrued(desk, number, now)?;
+    }
+    Ok(accrued)
+}
+
+fn note_accrued(desk: &mut Desk<'_>, number: i64, now: Timestamp) -> Result<(), LedgerError> {
     desk.connection
         .prepare_cached(
             "INSERT INTO accruals (number, through) VALUES (?1, ?2)
              ON CONFLICT (number) DO UPDATE SET through = max(through, excluded.through)",
         )
         .and_then(|mut statement| statement.execute((number, now.as_millisecond())))
-        .map_err(failed)?;
+        .map_err(desk.failed())?;
     if let Some(history) = desk.memory.numbers.get_mut(&number) {
         history.accrued_through = history.accrued_through.max(Some(now));
     }
-    Ok(accrued)
+    Ok(())
 }
 
-fn due(
-    memory: &Memory,
-    history: &History,
-    number: FourHundred,
-    now: Timestamp,
-    horizon_months: u16,
-) -> Result<Due, BookMissing> {
+fn due(memory: &Memory, history: &History, number: FourHundred, now: Timestamp, horizon_months: u16) -> Due {
     let mut due = Due::default();
     let mut tenants: Vec<(&str, i64)> = Vec::new();
     for terms in history.held.iter().filter_map(|held| held.terms.as_deref()) {
@@ -113,39 +113,63 @@ fn due(
         .to_zoned(TimeZone::UTC)
         .checked_sub(i32::from(horizon_months).months())
         .map_or(Timestamp::MIN, |then| then.timestamp());
+    let since = history.accrued_through.map_or(horizon, |through| through.max(horizon));
     for (tenant, account) in tenants {
-        let with_ids = history.spans(&memory.books, tenant, now)?;
-        let spans: Vec<Span<'_>> = with_ids.iter().map(|(_, span)| *span).collect();
-        let Some(((first_binding, first), last)) = with_ids.first().zip(spans.last()) else { continue };
-        let holder = Holder { number, tenant };
-        match setup_charge(holder, first.book, first.from) {
-            Some(charge) => due.lines.push((account, *first_binding, charge)),
-            None => due.unpriced.push(format!("set-up: the price book had no version on {}", first.from)),
+        let tenures: Vec<Tenure<'_>> = history.tenures(tenant, now).collect();
+        let question = Question { memory, holder: Holder { number, tenant }, account, now };
+        question.fees(&tenures, since, &mut due);
+    }
+    due
+}
+
+/// Whose fees, up to when.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    memory: &'a Memory,
+    holder: Holder<'a>,
+    account: i64,
+    now: Timestamp,
+}
+
+impl Question<'_> {
+    /// The set-up, and the fees of every month from that of `since` on.
+    fn fees(self, tenures: &[Tenure<'_>], since: Timestamp, due: &mut Due) {
+        let Some((first, last)) = tenures.first().zip(tenures.last()) else { return };
+        match self.book(first).map(|book| setup_charge(self.holder, book, first.from)) {
+            Some(Some(charge)) => due.lines.push((self.account, first.binding, charge)),
+            Some(None) => due.unpriced.push(format!("set-up: the price book had no version on {}", first.from)),
+            None => due.waits = true,
         }
-        let from = history.accrued_through.unwrap_or(first.from).max(first.from.max(horizon)).min(now);
-        let end = last.book.month_of(now);
-        let mut month = first.book.month_of(from);
+        let end = Month::of(self.now, self.zone(last));
+        let mut month = Month::of(since.max(first.from).min(self.now), self.zone(first));
         while month <= end {
-            let monthly = monthly_charges(holder, &spans, month, now);
-            let lines = monthly.charges.into_iter().map(|charge| (account, binding_of(&with_ids, &charge), charge));
-            due.lines.extend(lines);
-            due.unpriced.extend(monthly.unpriced.iter().map(ToString::to_string));
+            self.month(tenures, month, due);
             month = month.next();
         }
     }
-    Ok(due)
-}
 
-/// The binding a fee names: the first of its month that has its price book.
-fn binding_of(spans: &[(i64, Span<'_>)], charge: &Charge) -> i64 {
-    let priced_by = |book: &PriceBook, digest: Digest| book.digest() == digest;
-    let in_month = |span: &Span<'_>, month: Month| {
-        let zone = span.book.zone();
-        span.from < month.next().first_instant(zone) && span.until.is_none_or(|until| until > month.first_instant(zone))
-    };
-    spans
-        .iter()
-        .find(|(_, span)| priced_by(span.book, charge.price.book) && in_month(span, charge.usage_month))
-        .or(spans.first())
-        .map_or(0, |(id, _)| *id)
+    fn month(self, tenures: &[Tenure<'_>], month: Month, due: &mut Due) {
+        let held: Vec<&Tenure<'_>> = tenures.iter().filter(|tenure| tenure.lies_in(month, self.zone(tenure))).collect();
+        // A month is priced whole or not at all: days of a function that were left out would shift the others.
+        let spans = held.iter().map(|tenure| Some(tenure.span(self.book(tenure)?))).collect::<Option<Vec<Span<'_>>>>();
+        let Some(spans) = spans else {
+            due.waits = true;
+            return;
+        };
+        let monthly = monthly_charges(self.holder, &spans, month, self.now);
+        let lines = monthly.fees.into_iter().filter_map(|fee| {
+            let tenure = held.get(fee.span)?;
+            Some((self.account, tenure.binding, fee.charge))
+        });
+        due.lines.extend(lines);
+        due.unpriced.extend(monthly.unpriced.iter().map(ToString::to_string));
+    }
+
+    fn book(&self, tenure: &Tenure<'_>) -> Option<&PriceBook> {
+        self.memory.books.get(&tenure.terms.price_book).map(AsRef::as_ref)
+    }
+
+    fn zone(&self, tenure: &Tenure<'_>) -> &TimeZone {
+        self.book(tenure).map_or(&self.memory.zone, PriceBook::zone)
+    }
 }

@@ -4,20 +4,30 @@
 //! comes. Whatever cannot be priced is kept with its reason; the only records not kept are those so old that their
 //! identity may have been forgotten.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::call::{self, CallHash, Leg, Standing};
+use super::memory::Tenure;
 use super::post::{self, Posted, Posting};
 use super::totals::UsageKey;
 use super::value;
 use super::writer::Desk;
+use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
+use crate::domain::rating::book::PriceBook;
+use crate::domain::rating::charge::CallerInformation;
 use crate::domain::rating::monthly::package_of_month;
-use crate::domain::rating::rate::PackageUse;
+use crate::domain::rating::rate::{MonthPackage, PackageUse};
 use crate::domain::rating::{CallRecord, Charge, DistanceClass, rate_call};
 use crate::ledger::crash::CrashPoint;
 use crate::ledger::{Booking, LedgerError, Received, UnratedReason};
+
+/// A switch's clock may be ahead by less than this; a record of a later start would count in a month yet to come.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Books records in order; one answer each.
 pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> Result<Vec<Booking>, LedgerError> {
@@ -29,6 +39,9 @@ pub(super) fn all(desk: &mut Desk<'_>, received: &[Received], at: Timestamp) -> 
         .map(|one| {
             if one.record().started_at() < horizon {
                 return Ok(Booking::Refused(format!("startedAt is more than {months} months ago")));
+            }
+            if one.record().started_at() > at.saturating_add(AHEAD).unwrap_or(at) {
+                return Ok(Booking::Refused("startedAt is more than a day ahead of the biller's clock".to_owned()));
             }
             book(desk, one, at)
         })
@@ -46,7 +59,9 @@ fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booki
         if known.content == content {
             return Ok(Booking::Duplicate);
         }
-        keep_conflict(desk, known.record, &content, received, at).map_err(failed)?;
+        if keep_conflict(desk, known.record, &content, received, at).map_err(failed)? > 0 {
+            desk.alerts.conflict(&record.identity().source, received.call(), record.identity().leg);
+        }
         return Ok(Booking::Conflict);
     }
 
@@ -70,8 +85,18 @@ fn book(desk: &mut Desk<'_>, received: &Received, at: Timestamp) -> Result<Booki
 #[derive(Debug)]
 pub(super) struct Verdict {
     pub(super) key: UsageKey,
-    /// The binding it was rated by and the charge, if its leg has one.
-    pub(super) outcome: Result<Option<(i64, Charge)>, UnratedReason>,
+    pub(super) outcome: Result<Priced, UnratedReason>,
+}
+
+/// What a record came to.
+#[derive(Debug)]
+pub(super) struct Priced {
+    /// What it was rated by.
+    binding: i64,
+    /// `None`: its leg is not one that is charged.
+    charge: Option<Charge>,
+    /// What the caller pays elsewhere, outside every total.
+    caller: Option<CallerInformation>,
 }
 
 /// Rates a record by the binding of its start. Changes nothing but the rows read.
@@ -83,31 +108,25 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
     let Some((history, held, terms)) =
         history.zip(held).and_then(|(history, held)| Some((history, held, held.terms.clone()?)))
     else {
-        let month = crate::domain::calendar::Month::of(record.started_at(), &desk.memory.zone);
+        let month = Month::of(record.started_at(), &desk.memory.zone);
         let tenant = desk.memory.account(desk.connection, value::NOBODY).map_err(failed)?;
         let key = UsageKey { month: value::month_column(month), number, tenant };
         return Ok(Verdict { key, outcome: Err(UnratedReason::NumberNotHeld) });
     };
     let (binding, tenant) = (held.id, terms.account);
     let books = &desk.memory.books;
-    let Some((book, spans)) =
-        books.get(&terms.price_book).zip(history.spans(books, &terms.tenant, record.started_at()).ok())
-    else {
-        let month = crate::domain::calendar::Month::of(record.started_at(), &desk.memory.zone);
+    let Some(book) = books.get(&terms.price_book) else {
+        let month = Month::of(record.started_at(), &desk.memory.zone);
         let key = UsageKey { month: value::month_column(month), number, tenant };
         return Ok(Verdict { key, outcome: Err(UnratedReason::PriceBookMissing) });
     };
 
     let month = book.month_of(record.started_at());
     let key = UsageKey { month: value::month_column(month), number, tenant };
-    let spans: Vec<_> = spans.into_iter().map(|(_, span)| span).collect();
-    let package = if spans.iter().all(|span| span.package.is_none()) {
-        None
-    } else {
-        match package_of_month(&spans, month) {
-            Ok(package) => package,
-            Err(unrated) => return Ok(Verdict { key, outcome: Err(unrated.into()) }),
-        }
+    let mut tenures = history.tenures(&terms.tenant, record.started_at());
+    let package = match month_package(books, &mut tenures, month, book.zone()) {
+        Ok(package) => package,
+        Err(reason) => return Ok(Verdict { key, outcome: Err(reason) }),
     };
     let package = match package {
         None => None,
@@ -117,10 +136,27 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
         }
     };
     let outcome = match rate_call(book, package, record, distance) {
-        Ok(rated) => Ok(rated.charge.map(|charge| (binding, charge))),
+        Ok(rated) => Ok(Priced { binding, charge: rated.charge, caller: rated.caller }),
         Err(unrated) => Err(unrated.into()),
     };
     Ok(Verdict { key, outcome })
+}
+
+/// The package of the month's first tenure. Its price book is needed and no other's: a book that never came must not
+/// keep every later call without a price.
+fn month_package<'a>(
+    books: &'a HashMap<Digest, Arc<PriceBook>>,
+    tenures: &mut impl Iterator<Item = Tenure<'a>>,
+    month: Month,
+    zone: &TimeZone,
+) -> Result<Option<MonthPackage<'a>>, UnratedReason> {
+    let first = tenures.find_map(|tenure| {
+        let book = books.get(&tenure.terms.price_book);
+        tenure.lies_in(month, book.map_or(zone, |book| book.zone())).then_some((tenure, book))
+    });
+    let Some((tenure, book)) = first.filter(|(tenure, _)| tenure.terms.package.is_some()) else { return Ok(None) };
+    let book = book.ok_or(UnratedReason::PriceBookMissing)?;
+    package_of_month(&[tenure.span(book)], month).map_err(Into::into)
 }
 
 /// Books what a kept record costs, or puts it among the unrated and says why.
@@ -132,8 +168,11 @@ pub(super) fn settle(
 ) -> Result<Option<UnratedReason>, LedgerError> {
     let failed = desk.failed();
     let reason = match outcome {
-        Ok(None) => return Ok(None),
-        Ok(Some((binding, charge))) => {
+        Ok(Priced { binding, charge, caller }) => {
+            if let Some(caller) = caller {
+                keep_caller_information(desk, record, &caller)?;
+            }
+            let Some(charge) = charge else { return Ok(None) };
             let posting = Posting { account: key.tenant, number: key.number, binding, charge: &charge };
             match post::call(desk, posting, record, at)? {
                 Posted::Booked | Posted::Known => return Ok(None),
@@ -170,6 +209,16 @@ fn keep_record(desk: &Desk<'_>, received: &Received, distance: DistanceClass, at
         value::distance_column(distance),
         received.body(),
     ))
+}
+
+/// Beside the book: the caller pays this to somebody else.
+fn keep_caller_information(desk: &Desk<'_>, record: i64, caller: &CallerInformation) -> Result<(), LedgerError> {
+    let text = serde_json::to_string(caller).map_err(|error| LedgerError::Invalid(error.to_string()))?;
+    desk.connection
+        .prepare_cached("INSERT INTO caller_information (record, information) VALUES (?1, ?2)")
+        .and_then(|mut statement| statement.execute((record, text)))
+        .map(drop)
+        .map_err(desk.failed())
 }
 
 fn keep_identity(desk: &Desk<'_>, call: &CallHash, leg: &Leg) -> rusqlite::Result<usize> {

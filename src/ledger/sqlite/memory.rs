@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 
 use super::failure::{self, Doing};
 use super::value;
-use crate::domain::calendar::{self, DEFAULT_ZONE};
+use crate::domain::calendar::{self, DEFAULT_ZONE, Month};
 use crate::domain::digest::Digest;
 use crate::domain::rating::book::{PriceBook, PriceBookDocument};
 use crate::domain::rating::monthly::Span;
@@ -58,31 +58,39 @@ impl History {
         self.held.last()
     }
 
-    /// The spans in which `tenant` held the number and that began by `until`, with their bindings' ids.
-    pub(super) fn spans<'a>(
-        &'a self,
-        books: &'a HashMap<Digest, Arc<PriceBook>>,
-        tenant: &str,
-        until: Timestamp,
-    ) -> Result<Vec<(i64, Span<'a>)>, BookMissing> {
+    /// The spans in which `tenant` held the number and that began by `until`.
+    pub(super) fn tenures<'a>(&'a self, tenant: &str, until: Timestamp) -> impl Iterator<Item = Tenure<'a>> {
         let ends = self.held.iter().skip(1).map(|next| Some(next.valid_from)).chain([None]);
-        let mut spans = Vec::new();
-        for (held, end) in self.held.iter().zip(ends).take_while(|(held, _)| held.valid_from <= until) {
-            let Some(terms) = held.terms.as_deref().filter(|terms| terms.tenant == tenant) else { continue };
-            let book = books.get(&terms.price_book).ok_or(BookMissing)?;
-            let package = terms.package.as_deref();
-            spans.push((
-                held.id,
-                Span { from: held.valid_from, until: end, book, package, functions: &terms.functions },
-            ));
-        }
-        Ok(spans)
+        let begun = self.held.iter().zip(ends).take_while(move |(held, _)| held.valid_from <= until);
+        begun.filter_map(move |(held, end)| {
+            let terms = held.terms.as_deref().filter(|terms| terms.tenant == tenant)?;
+            Some(Tenure { binding: held.id, from: held.valid_from, until: end, terms })
+        })
     }
 }
 
-/// A binding names a price book that has not arrived.
+/// A span in which a tenant held a number by one binding, whose price book may not have arrived.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BookMissing;
+pub(super) struct Tenure<'a> {
+    pub(super) binding: i64,
+    pub(super) from: Timestamp,
+    pub(super) until: Option<Timestamp>,
+    pub(super) terms: &'a Terms,
+}
+
+impl<'a> Tenure<'a> {
+    /// Whether any of it lies in a month of `zone`.
+    pub(super) fn lies_in(&self, month: Month, zone: &TimeZone) -> bool {
+        self.from < month.next().first_instant(zone)
+            && self.until.is_none_or(|until| until > month.first_instant(zone).max(self.from))
+    }
+
+    /// As rating reads it, with the price book that its binding names.
+    pub(super) fn span(&self, book: &'a PriceBook) -> Span<'a> {
+        let Terms { package, functions, .. } = self.terms;
+        Span { from: self.from, until: self.until, book, package: package.as_deref(), functions }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Memory {

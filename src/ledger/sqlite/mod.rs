@@ -7,6 +7,7 @@
 //! `src/ledger/sqlite/schema.rs` has the tables; nothing outside this folder speaks SQL.
 
 mod accrue;
+mod alerts;
 mod bind;
 mod book;
 mod call;
@@ -41,8 +42,8 @@ use self::read::Readers;
 use self::writer::{Command, Writer};
 use super::crash::CrashPoints;
 use super::{
-    Accrued, BindingChanges, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply, Retried,
-    TenantTotal, UnratedCount, Usage, UsagePage,
+    Accrued, BindingChanges, BookInForce, Booking, Cursor, Kept, Ledger, LedgerError, LedgerId, Received, Reply,
+    Retried, TenantTotal, UnratedCount, Usage, UsagePage, WholeList,
 };
 use crate::domain::calendar::Month;
 use crate::domain::numbering::FourHundred;
@@ -74,6 +75,7 @@ impl Options {
 #[derive(Debug)]
 pub struct SqliteLedger {
     id: LedgerId,
+    epoch: u64,
     commands: Option<mpsc::Sender<Command>>,
     readers: Readers,
     changes: watch::Receiver<Cursor>,
@@ -97,7 +99,14 @@ impl SqliteLedger {
                 source: std::sync::Arc::new(error),
             },
         )?;
-        Ok(Self { id, commands: Some(commands), readers, changes, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            id,
+            epoch: u64::from_be_bytes(random()?),
+            commands: Some(commands),
+            readers,
+            changes,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Hands `work` to the writing thread and waits for its answer.
@@ -124,6 +133,10 @@ impl Ledger for SqliteLedger {
         Some(self.id)
     }
 
+    fn epoch(&self) -> Option<u64> {
+        Some(self.epoch)
+    }
+
     fn book(&self, records: Vec<Received>, received_at: Timestamp) -> Reply<'_, Vec<Booking>> {
         async move {
             let (answer, answered) = oneshot::channel();
@@ -145,6 +158,10 @@ impl Ledger for SqliteLedger {
         self.ask(move |writer| writer.change(Doing::Bind, |desk| bind::apply(desk, &part, now)))
     }
 
+    fn keep_only(&self, list: WholeList, now: Timestamp) -> Reply<'_, BindingChanges> {
+        self.ask(move |writer| writer.change(Doing::Bind, |desk| bind::keep_only(desk, &list, now)))
+    }
+
     fn accrue(&self, now: Timestamp) -> Reply<'_, Accrued> {
         async move {
             let (mut sum, mut after) = (Accrued::default(), 0);
@@ -152,7 +169,11 @@ impl Ledger for SqliteLedger {
                 let step =
                     move |writer: &mut Writer| writer.change(Doing::Accrue, |desk| accrue::some(desk, after, now));
                 let (accrued, next) = self.ask(step).await?;
-                sum = Accrued { fees: sum.fees + accrued.fees, unpriced: sum.unpriced + accrued.unpriced };
+                sum = Accrued {
+                    fees: sum.fees + accrued.fees,
+                    unpriced: sum.unpriced + accrued.unpriced,
+                    waiting: sum.waiting + accrued.waiting,
+                };
                 match next {
                     Some(next) => after = next,
                     None => return Ok(sum),
@@ -190,6 +211,10 @@ impl Ledger for SqliteLedger {
         self.readers.read(move |connection| read::tenant_totals(connection, month)).boxed()
     }
 
+    fn books_in_force(&self) -> Reply<'_, Vec<BookInForce>> {
+        self.readers.read(read::books_in_force).boxed()
+    }
+
     fn unrated(&self, number: Option<FourHundred>) -> Reply<'_, Vec<UnratedCount>> {
         self.readers.read(move |connection| read::unrated(connection, number)).boxed()
     }
@@ -213,6 +238,7 @@ impl Drop for SqliteLedger {
 /// Opens a connection with the settings that durability rests on.
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, LedgerError> {
     let open = || {
+        let mut journal = String::from("wal");
         let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -220,7 +246,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, LedgerError> {
         connection.pragma_update(None, "cache_size", -65_536)?;
         connection.set_prepared_statement_cache_capacity(64);
         if mode.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+            journal = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
             connection.pragma_update(None, "synchronous", "full")?;
             // Pages that many batches touch are copied back once, not each time.
             connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
@@ -228,22 +254,31 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, LedgerError> {
         } else {
             connection.pragma_update(None, "query_only", true)?;
         }
-        Ok(connection)
+        Ok((connection, journal))
     };
-    open().map_err(failure::when(Doing::Open))
+    let (connection, journal) = open().map_err(failure::when(Doing::Open))?;
+    // SQLite answers with the mode that it could not leave, and no error: a file system without shared memory, say.
+    if journal != "wal" {
+        return Err(LedgerError::Journal { path: path.to_owned(), found: journal });
+    }
+    Ok(connection)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], LedgerError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| {
+        LedgerError::Invalid("the system gives no random numbers: the ledger needs an identity".to_owned())
+    })?;
+    Ok(bytes)
 }
 
 /// Reads the ledger's identity, or makes it.
 fn identity(connection: &Connection, now: Timestamp) -> Result<LedgerId, LedgerError> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|_| {
-        LedgerError::Invalid("the system gives no random numbers: the ledger needs an identity".to_owned())
-    })?;
     let failed = failure::when(Doing::Open);
     connection
         .execute(
             "INSERT INTO ledger (one, id, made_at) VALUES (1, ?1, ?2) ON CONFLICT (one) DO NOTHING",
-            (LedgerId::from_bytes(bytes).to_string(), now.as_millisecond()),
+            (LedgerId::from_bytes(random()?).to_string(), now.as_millisecond()),
         )
         .map_err(failed)?;
     let text: String = connection.query_row("SELECT id FROM ledger", [], |row| row.get(0)).map_err(failed)?;

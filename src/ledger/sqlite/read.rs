@@ -14,7 +14,9 @@ use super::value;
 use crate::domain::calendar::Month;
 use crate::domain::numbering::FourHundred;
 use crate::domain::rating::MicroYuan;
-use crate::ledger::{Calls, Charges, Cursor, LedgerError, TenantTotal, UnratedCount, UnratedReason, Usage, UsagePage};
+use crate::ledger::{
+    BookInForce, Calls, Charges, Cursor, LedgerError, TenantTotal, UnratedCount, UnratedReason, Usage, UsagePage,
+};
 
 const CONNECTIONS: usize = 2;
 /// Most totals in one page.
@@ -108,6 +110,20 @@ pub(super) fn tenant_totals(connection: &Connection, month: Month) -> Result<Vec
         Ok(TenantTotal { tenant, numbers: value::count_from(numbers), charged: MicroYuan::from_micros(charged) })
     })
     .collect()
+}
+
+pub(super) fn books_in_force(connection: &Connection) -> Result<Vec<BookInForce>, LedgerError> {
+    let failed = failure::when(Doing::Read);
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT b.tariff, p.body, max(b.id) FROM bindings b JOIN price_books p ON p.digest = b.price_book
+             WHERE b.id IN (SELECT max(id) FROM bindings GROUP BY number) GROUP BY b.tariff",
+        )
+        .map_err(failed)?;
+    let books = statement
+        .query_map([], |row| Ok(BookInForce { tariff: row.get(0)?, document: row.get(1)? }))
+        .map_err(failed)?;
+    books.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
 pub(super) fn unrated(connection: &Connection, number: Option<FourHundred>) -> Result<Vec<UnratedCount>, LedgerError> {

@@ -1,9 +1,9 @@
 //! The tables of the SQLite ledger.
 //!
-//! What is booked is never changed: triggers refuse it, whoever asks. Two tables are worklists and totals and do
-//! change: `unrated` and `usage`; both can be computed again from the others. Keys follow the order of arrival, so that
-//! a batch of records touches neighbouring pages; the one table ordered by a hash, `identities`, is kept narrow and has
-//! all legs of a call beside each other.
+//! What is booked is never changed: triggers refuse it, whoever asks. What does change: `unrated` and `usage`, which can
+//! be computed again from the others, and `holdings`, which is what the plan says today. Keys follow the order of
+//! arrival, so that a batch of records touches neighbouring pages; the one table ordered by a hash, `identities`, is kept
+//! narrow and has all legs of a call beside each other.
 //!
 //! Instants are milliseconds since 1970-01-01 UTC, months are `year * 100 + month`, money is millionths of a yuan.
 
@@ -52,11 +52,15 @@ CREATE TABLE bindings (
 ) STRICT;
 CREATE INDEX bindings_by_number ON bindings (number, id);
 
--- Which part of the plan names the number today: only that part's silence ends a binding.
+-- Which parts of the plan name the number today and what each says of it; the one told last counts. A binding ends when
+-- no part names its number.
 CREATE TABLE holdings (
-    number INTEGER PRIMARY KEY,
-    part   TEXT NOT NULL
-) STRICT;
+    number INTEGER NOT NULL,
+    part   TEXT NOT NULL,
+    entry  TEXT NOT NULL,
+    told   INTEGER NOT NULL,
+    PRIMARY KEY (number, part)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX holdings_by_part ON holdings (part);
 
 -- Call records as received and normalised, in the order of arrival.
@@ -92,6 +96,12 @@ CREATE TABLE conflicts (
     received_at INTEGER NOT NULL,
     body        TEXT NOT NULL,
     UNIQUE (record, content)
+) STRICT;
+
+-- What the caller of an answered call pays to their own carrier: information, in no total and on no account.
+CREATE TABLE caller_information (
+    record      INTEGER PRIMARY KEY REFERENCES records,
+    information TEXT NOT NULL
 ) STRICT;
 
 -- Records that could not be rated yet, and why.

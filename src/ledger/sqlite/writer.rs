@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::alerts::Alerts;
 use super::failure::{self, Doing};
 use super::lock::WriterLock;
 use super::memory::Memory;
@@ -41,6 +42,7 @@ pub(super) struct Writer {
     changes: watch::Sender<Cursor>,
     crash_points: CrashPoints,
     horizon_months: u16,
+    alerts: Alerts,
     /// Dropped after the connection: fields drop in order.
     _lock: WriterLock,
 }
@@ -53,6 +55,7 @@ pub(super) struct Desk<'a> {
     pub(super) doing: Doing,
     pub(super) horizon_months: u16,
     pub(super) crash_points: &'a CrashPoints,
+    pub(super) alerts: &'a mut Alerts,
 }
 
 impl Desk<'_> {
@@ -76,6 +79,7 @@ impl Writer {
             changes,
             crash_points: options.crash_points.clone(),
             horizon_months: options.horizon_months,
+            alerts: Alerts::default(),
             _lock: lock,
         };
         Ok((writer, follow))
@@ -134,6 +138,7 @@ impl Writer {
             doing,
             horizon_months: self.horizon_months,
             crash_points: &self.crash_points,
+            alerts: &mut self.alerts,
         };
         let answer = work(&mut desk)?;
         let Desk { memory, totals, .. } = desk;

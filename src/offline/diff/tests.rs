@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use super::callers::Lists;
 use super::*;
 use crate::domain::numbering::Caller;
-use crate::folder::{Folder, Schemas};
-use crate::offline::SKIPPED;
+use crate::folder::Schemas;
 use crate::offline::tests::{now, root};
 
 /// The examples with one file changed.
@@ -21,7 +20,7 @@ fn edited(file: &str, edits: &[(&str, &str)]) -> Offline {
     }
     std::fs::write(&path, text).unwrap();
     let schemas = Schemas::from_crds(&crate::api::crds::all()).unwrap();
-    let folder = Folder::read_all(&[folder.path().to_owned()], &[SKIPPED.to_owned()], &schemas).unwrap();
+    let folder = Folder::read(folder.path(), &schemas).unwrap();
     Offline::judge(folder, now()).unwrap()
 }
 

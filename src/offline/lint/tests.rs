@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::offline::{Offline, SKIPPED};
+use crate::folder::SKIPPED;
+use crate::offline::Offline;
 
 fn now() -> jiff::Timestamp {
     "2026-11-23T12:00:00+08:00".parse().unwrap()

@@ -1,5 +1,7 @@
 //! Whether a decision is as a test expects: every field that the test names, in the words that people use.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Expectation;
@@ -60,14 +62,31 @@ fn is_subset(expected: &Value, got: &Value) -> bool {
 }
 
 /// A number in national form, a name as it is.
-pub fn destination_key(text: &str) -> String {
+fn destination_key(text: &str) -> String {
     normalise(text).map_or_else(|_| text.to_owned(), |number| number.to_string())
 }
 
-/// What the first destination may be called in `share`: its name and its number.
-pub fn first_destination(decision: &DecisionDocument) -> Vec<String> {
-    let first = decision.destinations.as_ref().and_then(|destinations| destinations.first());
-    first.map_or_else(Vec::new, |first| first.name.clone().into_iter().chain([first.number.clone()]).collect())
+/// How often each destination came first, by its name and by its number.
+#[derive(Debug, Default)]
+pub struct FirstDestinations {
+    names: BTreeMap<String, u32>,
+    numbers: BTreeMap<String, u32>,
+}
+
+impl FirstDestinations {
+    pub fn count(&mut self, decision: &DecisionDocument) {
+        let Some(first) = decision.destinations.as_ref().and_then(|destinations| destinations.first()) else { return };
+        if let Some(name) = &first.name {
+            *self.names.entry(name.clone()).or_default() += 1;
+        }
+        *self.numbers.entry(first.number.clone()).or_default() += 1;
+    }
+
+    /// Calls that `called` came first in: a name as it is (`1-2` is one), else a number as people write it.
+    pub fn of(&self, called: &str) -> u32 {
+        let by_name = self.names.get(called);
+        by_name.or_else(|| self.numbers.get(&destination_key(called))).copied().unwrap_or(0)
+    }
 }
 
 /// A value as a line of a difference shows it: names and numbers without the punctuation of JSON.

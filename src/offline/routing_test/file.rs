@@ -1,8 +1,6 @@
 //! A file of routing tests → tests, every mistake with its line.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -12,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::Expectation;
 use crate::domain::numbering::FourHundred;
-use crate::folder::fault::{Fault, Flaw, Position, Problem};
+use crate::folder::fault::{Fault, Flaw, Problem};
 use crate::folder::schema::Schema;
-use crate::folder::yaml::{MAX_BYTES, Node, parse};
-use crate::folder::{Place, fault};
+use crate::folder::yaml::{Node, parse};
+use crate::folder::{Place, fault, read_file};
 
 /// A call to be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,13 +113,7 @@ fn schema() -> Value {
 /// Reads a file; all its mistakes are told at once.
 pub fn read(path: &Path) -> Result<Vec<Test>, Vec<Problem>> {
     let file: Arc<Path> = Arc::from(path);
-    let whole = |fault| {
-        let place = Place { file: Arc::clone(&file), position: Position { line: 1, column: 1 } };
-        vec![Problem { place, path: String::new(), fault }]
-    };
-    let mut text = String::new();
-    let opened = fs::File::open(path).and_then(|opened| opened.take(MAX_BYTES as u64 + 1).read_to_string(&mut text));
-    opened.map_err(|error| whole(Fault::Unreadable(error.to_string())))?;
+    let text = read_file(path).map_err(|problem| vec![problem])?;
     let documents = parse(&text).map_err(|flaw| vec![flaw.in_file(&file)])?;
     let (mut tests, mut flaws) = (Vec::new(), Vec::new());
     for document in &documents {

@@ -22,6 +22,7 @@ use crate::domain::numbering::{Caller, FourHundred};
 use crate::domain::routing::decide::{CallFacts, decide};
 use crate::domain::routing::decision::DecisionDocument;
 use crate::domain::routing::plan::Plan;
+use crate::domain::routing::trace::Explanation;
 
 /// How one test ended.
 #[derive(Debug, Clone, Serialize)]
@@ -85,7 +86,7 @@ impl<'a> Bench<'a> {
         match &test.calls {
             None => {
                 let call_id = test.call.call_id.clone().unwrap_or_else(|| test.name.clone());
-                let decision = decided(plan, &test.call, &call_id, 0);
+                let decision = decided(plan, test, &call_id, 0);
                 coverage.reached(&decision);
                 result.differences = compare::differences(&test.expect, &decision);
                 result.decision = Some(decision);
@@ -99,14 +100,12 @@ impl<'a> Bench<'a> {
 
 /// Many calls with the call ids `NAME#0`, `NAME#1`, …; rotations go on from call to call.
 fn many(plan: &Plan, test: &Test, calls: &Calls, coverage: &mut Coverage, result: &mut TestResult) {
-    let mut first_destinations: BTreeMap<String, u32> = BTreeMap::new();
+    let mut first = compare::FirstDestinations::default();
     let mut differing = 0_u32;
     for index in 0..calls.count {
-        let decision = decided(plan, &test.call, &format!("{}#{index}", test.name), u64::from(index));
+        let decision = decided(plan, test, &format!("{}#{index}", test.name), u64::from(index));
         coverage.reached(&decision);
-        for name in compare::first_destination(&decision) {
-            *first_destinations.entry(name).or_default() += 1;
-        }
+        first.count(&decision);
         let differences = compare::differences(&test.expect, &decision);
         if !differences.is_empty() {
             differing += 1;
@@ -120,19 +119,27 @@ fn many(plan: &Plan, test: &Test, calls: &Calls, coverage: &mut Coverage, result
         result.differences.insert(0, format!("{differing} of {} calls differ; the first that does:", calls.count));
     }
     for (name, share) in &calls.share {
-        let wanted = compare::destination_key(name);
-        let seen = f64::from(first_destinations.get(&wanted).copied().unwrap_or(0)) / f64::from(calls.count);
+        let seen = f64::from(first.of(name)) / f64::from(calls.count);
         if (seen - share).abs() > calls.within {
             result.differences.push(format!("share.{name}: expected {share} within {}, got {seen:.4}", calls.within));
         }
     }
 }
 
-fn decided(plan: &Plan, call: &Call, call_id: &str, turn: u64) -> DecisionDocument {
+/// The decision with every field that the test names: callId and trace are made only where somebody looks.
+fn decided(plan: &Plan, test: &Test, call_id: &str, turn: u64) -> DecisionDocument {
+    let call = &test.call;
     let caller = call.from.as_deref().map_or(Caller::ANONYMOUS, Caller::parse);
     let facts = CallFacts { to: call.to, caller, at: call.at, call_id };
     let mut turns = turn;
-    decide(plan, &facts, &mut turns, &mut ()).document(None, None)
+    let told = test.expect.contains_key("callId").then(|| call_id.to_owned());
+    if !test.expect.contains_key("trace") {
+        return decide(plan, &facts, &mut turns, &mut ()).document(told, None);
+    }
+    let mut explanation = Explanation::default();
+    let mut document = decide(plan, &facts, &mut turns, &mut explanation).document(told, None);
+    document.trace = Some(explanation.lines);
+    document
 }
 
 /// Runs `tests` in order.

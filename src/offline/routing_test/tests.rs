@@ -17,7 +17,7 @@ fn tests_of(text: &str) -> Result<Vec<Test>, Vec<String>> {
 #[test]
 fn the_examples_pass_and_reach_every_rule() {
     let offline = examples();
-    let tests = read(&root().join("examples/acme/acme.routing-test.yaml")).unwrap();
+    let tests = read(&root().join("examples/acme/tests/acme.routing-test.yaml")).unwrap();
     let report = run(&offline, &tests).unwrap();
     let failed: Vec<_> = report.tests.iter().filter(|test| !test.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
@@ -103,4 +103,32 @@ fn what_no_test_reaches_is_named() {
     assert_eq!(hotline.rules_missed, ["key-customers", "south-by-day", "promotion", "by-day", "holiday"]);
     assert_eq!(hotline.periods_missed, ["work", "promotion", "holiday"]);
     assert_eq!(report.coverage.numbers[1].calls, 0);
+}
+
+#[test]
+fn a_test_may_name_the_trace_and_the_call_id() {
+    let tests = tests_of(concat!(
+        "tests:\n",
+        "- name: a\n",
+        "  call: {to: \"4001000868\", at: \"2026-11-23T03:00:00+08:00\", callId: x1}\n",
+        "  expect: {callId: x1, trace: [{step: number}, {step: wrong}]}\n",
+    ))
+    .unwrap();
+    let report = run(&examples(), &tests).unwrap();
+    let result = &report.tests[0];
+    assert_eq!(result.differences.len(), 1, "the call id is as given: {:?}", result.differences);
+    let mut again = tests;
+    let trace = serde_json::to_value(result.decision.as_ref().unwrap().trace.as_ref().unwrap()).unwrap();
+    assert_eq!(trace[0]["step"], "number");
+    again[0].expect.insert("trace".to_owned(), trace);
+    assert_eq!(run(&examples(), &again).unwrap().passed, 1);
+}
+
+#[test]
+fn a_name_that_reads_like_a_number_is_a_name_in_share() {
+    let mut first = compare::FirstDestinations::default();
+    let document =
+        r#"{"outcome":"Route","number":"4001000868","destinations":[{"name":"1-2","number":"01088880001"}]}"#;
+    first.count(&serde_json::from_str(document).unwrap());
+    assert_eq!((first.of("1-2"), first.of("010-8888 0001"), first.of("12")), (1, 1, 0));
 }

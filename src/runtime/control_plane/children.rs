@@ -6,13 +6,11 @@
 
 use std::{
     collections::BTreeMap,
-    env,
-    ffi::OsStr,
     fs::OpenOptions,
     io,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    path::PathBuf,
+    process::{Child, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -22,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::oneshot;
 
 use super::ControlPlaneError;
+use crate::runtime::launch;
 
 /// How often a child that was asked to end is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -210,35 +209,16 @@ impl Keeper {
 
 fn spawn(launch: &Launch) -> io::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(&launch.log)?;
-    let mut command = match find_in_path("setpriv") {
-        // It sets the signal and then becomes the program: same process id, no shell between.
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL", "--"]).arg(&launch.program);
-            command
-        }
-        None => Command::new(&launch.program),
-    };
+    let mut command = launch::bound(&launch.program);
     command.args(&launch.flags).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // Ctrl-C in a terminal reaches the whole foreground group; a group of its own lets us end them in order.
     command.process_group(0).spawn()
 }
 
-fn find_in_path(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/bin", "/bin"].map(PathBuf::from));
-    folders
-        .filter(|folder| folder.as_os_str() != OsStr::new(""))
-        .map(|folder| folder.join(program))
-        .find(|file| is_file(file))
-}
-
-fn is_file(path: &Path) -> bool {
-    path.metadata().is_ok_and(|file| file.is_file())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn shell(script: &str, folder: &Path) -> Launch {

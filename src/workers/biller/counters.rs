@@ -43,6 +43,7 @@ pub struct Counters {
     ledger_failures: Family<ClassLabel, Counter>,
     fees: Counter,
     unpriced: Counter,
+    awaiting_prices: Gauge,
 }
 
 impl Counters {
@@ -71,6 +72,11 @@ impl Counters {
             "fourhundred_fees_unpriced",
             "Looks at a package or function that the price book does not list",
             self.unpriced.clone(),
+        );
+        registry.register(
+            "fourhundred_fees_awaiting_prices",
+            "Numbers whose fees wait for a price book that the plan has not brought",
+            self.awaiting_prices.clone(),
         );
     }
 
@@ -118,6 +124,11 @@ impl Counters {
         self.ledger_failures.get_or_create(&ClassLabel { class: error.class().label() }).inc();
     }
 
+    /// How many numbers' fees wait for a price book now.
+    pub(super) fn awaiting_prices(&self, numbers: u64) {
+        self.awaiting_prices.set(i64::try_from(numbers).unwrap_or(i64::MAX));
+    }
+
     pub(super) fn fees(&self, booked: u64, unpriced: u64) {
         self.fees.inc_by(booked);
         self.unpriced.inc_by(unpriced);
@@ -148,6 +159,7 @@ mod tests {
         counters.failure(&LedgerError::Busy);
         counters.part(PartResult::Delayed);
         counters.fees(3, 1);
+        counters.awaiting_prices(4);
         counters.waiting(&[UnratedCount { reason: UnratedReason::NoRate, records: 7 }]);
         counters.waiting(&[UnratedCount { reason: UnratedReason::PackageUnknown, records: 5 }]);
         let mut text = String::new();
@@ -163,6 +175,7 @@ mod tests {
             "fourhundred_call_records_waiting{reason=\"NoRate\"} 0",
             "fourhundred_call_records_waiting{reason=\"PackageUnknown\"} 5",
             "fourhundred_fees_unpriced_total 1",
+            "fourhundred_fees_awaiting_prices 4",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }

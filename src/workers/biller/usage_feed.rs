@@ -1,7 +1,8 @@
 //! `GET /v1/usage?after=CURSOR&wait=SECONDS`: totals that changed, and where to go on.
 //!
-//! A cursor is the ledger's identity and a place in its order of changes, so one of another ledger, or of a copy that was
-//! restored from an earlier day, starts from the beginning instead of missing what changed. `month` narrows the answer,
+//! A cursor is the ledger's identity, the opening that gave it, and a place in its order of changes, so one of another
+//! ledger, or from before a restart (which may have brought a copy of an earlier day), starts from the beginning instead
+//! of missing what changed. `month` narrows the answer,
 //! which is how a reader begins: this month's totals, then changes.
 
 use std::sync::Arc;
@@ -75,7 +76,12 @@ impl UsageFeed {
 
     /// Empty, which is the beginning, until the ledger says who it is.
     fn cursor_text(&self, cursor: Cursor) -> String {
-        self.ledger.id().map(|id| format!("{id}-{}", cursor.0)).unwrap_or_default()
+        self.opening().map(|opening| format!("{opening}-{}", cursor.0)).unwrap_or_default()
+    }
+
+    /// The ledger's identity and this opening of it.
+    fn opening(&self) -> Option<String> {
+        Some(format!("{}-{:016x}", self.ledger.id()?, self.ledger.epoch()?))
     }
 
     /// A place this ledger has not reached, or of another ledger, is the beginning; `None`: no cursor at all.
@@ -83,10 +89,10 @@ impl UsageFeed {
         if text.is_empty() {
             return Some(Cursor::default());
         }
-        let (ledger, sequence) = text.split_once('-')?;
+        let (opening, sequence) = text.rsplit_once('-')?;
         let cursor = Cursor(sequence.parse().ok()?);
         let reached = *self.ledger.changes().borrow();
-        let ours = self.ledger.id().is_some_and(|id| id.to_string() == ledger) && cursor <= reached;
+        let ours = self.opening().is_some_and(|ours| ours == opening) && cursor <= reached;
         Some(if ours { cursor } else { Cursor::default() })
     }
 

@@ -111,7 +111,7 @@ impl Listeners {
         let socket = TcpListener::bind(SocketAddr::new(self.house.options.bind, name.2)).await?;
         let address = socket.local_addr()?;
         let stop = CancellationToken::new();
-        let serving = crate::runtime::http::serve(socket, self.routes(&name.0), stop.clone());
+        let serving = crate::runtime::http::serve(socket, self.routes(&name.0, &name.1), stop.clone());
         let task = tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::warn!(%error, "an HTTP listener ended");
@@ -120,9 +120,9 @@ impl Listeners {
         Ok(Open { address, stop, task })
     }
 
-    fn routes(&self, gateway: &str) -> axum::Router {
+    fn routes(&self, gateway: &str, listener: &str) -> axum::Router {
         let house = &self.house;
-        let gate = house.gate(gateway);
+        let gate = house.gate(gateway, listener);
         let mut routes = axum::Router::new();
         if house.options.routes_calls {
             let api = RouteApi::new(

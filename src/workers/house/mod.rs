@@ -1,12 +1,13 @@
 //! A router and a biller in one process: what `operator` embeds, what `serve` runs, and each alone for `router` and
 //! `biller`. It starts from the disk copy of the plan, before anybody has a client; parts then come by [`House::take`].
 
+mod billing;
+mod first_list;
 mod http;
 mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,19 +16,18 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::biller::{Biller, BillingPart as BillerPart, Counters as BillerCounters, IntakeSettings};
-use super::feed::News;
-use super::plan::{BillingPart, PlanStore, Verdict};
+use self::billing::ToBiller;
+use self::first_list::FirstLists;
+use super::biller::{Biller, Counters as BillerCounters, IntakeSettings};
+use super::feed::{Arrival, Known, News};
+use super::plan::{Offer, PlanStore, Verdict};
 use super::router::counters::RouterCounters;
-use super::router::guard::Guard;
-use super::router::sip::redirect::DecisionParameter;
-use super::router::udp::{SipListeners, SipOptions};
-use crate::domain::digest::Digest;
-use crate::ledger::Ledger;
+use super::router::guard::{Asked, Guard};
+use super::router::udp::{Answering, SipListeners, SipOptions};
+use crate::domain::routing::document::Protocol;
+use crate::domain::routing::place;
+use crate::ledger::{Ledger, ListScope};
 use crate::runtime::clock::Clock;
-
-/// Parts of billing that may wait for the ledger.
-const WAITING_PARTS: usize = 1_024;
 
 /// How a house is opened.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Options {
     pub ledger: Option<Arc<dyn Ledger>>,
     /// Whether this process answers calls.
     pub routes_calls: bool,
-    pub calls_per_second_and_peer: Option<NonZeroU32>,
+    pub answering: Answering,
     /// Differs at each start.
     pub epoch: String,
 }
@@ -56,7 +56,7 @@ pub struct ListenerWord {
     pub address: Result<SocketAddr, String>,
 }
 
-/// What guards a gateway's HTTP listener; swapped while it serves.
+/// What guards one HTTP listener of a gateway; swapped while it serves.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub(super) route: Arc<ArcSwap<Guard>>,
@@ -69,8 +69,11 @@ pub(super) struct Gate {
 pub struct Secrets {
     /// What a switch shows to hand over records; without it intake is off.
     pub intake: Option<String>,
-    /// What a switch shows to ask for decisions; without it the listener's peers decide.
-    pub route: Option<String>,
+    /// What a switch shows to ask for decisions, by the name of the listener; where one asks for a token and none is
+    /// here, nobody is admitted.
+    pub route: BTreeMap<String, String>,
+    /// The same for every listener that has none of its own.
+    pub every_route: Option<String>,
     /// What the operator shows to read the plan served and the usage.
     pub operator: Option<String>,
 }
@@ -83,10 +86,11 @@ pub struct House {
     pub biller_counters: BillerCounters,
     pub ledger: Option<Arc<dyn Ledger>>,
     options: Options,
-    gates: Mutex<BTreeMap<String, Gate>>,
+    /// By gateway and listener.
+    gates: Mutex<BTreeMap<(String, String), Gate>>,
     secrets: Mutex<BTreeMap<String, Secrets>>,
-    billing: Mutex<BTreeMap<String, Digest>>,
-    to_biller: Mutex<Option<mpsc::Sender<BillerPart>>>,
+    first_lists: Mutex<FirstLists>,
+    billing: ToBiller,
     listeners: watch::Sender<Vec<ListenerWord>>,
 }
 
@@ -102,8 +106,8 @@ impl House {
             options,
             gates: Mutex::default(),
             secrets: Mutex::default(),
-            billing: Mutex::default(),
-            to_biller: Mutex::default(),
+            first_lists: Mutex::default(),
+            billing: ToBiller::default(),
             listeners: watch::Sender::new(Vec::new()),
         }))
     }
@@ -119,28 +123,88 @@ impl House {
         self.listeners.subscribe()
     }
 
+    /// A feed of `namespace` is about to begin. A worker that holds nothing of it begins to serve when the first list is
+    /// whole; one with a copy of the plan serves that, and takes each part as it comes.
+    pub fn expect_list(&self, namespace: &str) {
+        let plan = self.store.snapshot();
+        let is_of = |gateway: &str| gateway.split_once('/').is_some_and(|(of, _)| of == namespace);
+        if !plan.heads().any(|head| is_of(&head.gateway)) {
+            lock(&self.first_lists).expect(namespace);
+        }
+    }
+
+    /// The parts of `namespace` that are held, as a feed knows parts.
+    pub fn known(&self, namespace: &str) -> Known {
+        let name = |gateway: String| gateway.split_once('/').map(|(_, name)| name.to_owned());
+        let parts = self.store.parts().into_iter();
+        parts.filter_map(|(part, of)| Some((part_name(namespace, &part)?.to_owned(), of.and_then(name)))).collect()
+    }
+
     /// Takes over what a feed tells. Blocks for the copy on disk.
     pub fn take(&self, news: &News) {
         match news {
             News::Part(arrival) => {
-                let name = stored_name(&arrival.namespace, &arrival.name);
-                if let Verdict::Refused { reason } = self.store.offer(&name, arrival.digest, &arrival.text) {
-                    tracing::warn!(part = name, reason, "plan: a part is refused; the last good one goes on");
+                if !lock(&self.first_lists).hold_back(arrival) {
+                    self.offer(std::slice::from_ref(&**arrival));
                 }
             }
             News::Gone { namespace, name, .. } => {
+                lock(&self.first_lists).forget(namespace, name);
                 let name = stored_name(namespace, name);
                 let removal = self.store.remove(&name);
                 tracing::debug!(part = name, ?removal, "plan: a part is gone at its source");
             }
-            News::Listed { .. } => {}
+            News::Listed { namespace, parts } => {
+                self.first_list_is_whole(namespace);
+                self.listed(ListScope::Namespace(namespace.clone()), parts);
+            }
         }
-        self.forward_billing();
+        self.billing.changed();
+    }
+
+    /// What was held back until the first list of `namespace` was whole takes effect.
+    pub fn first_list_is_whole(&self, namespace: &str) {
+        let held_back = lock(&self.first_lists).complete(namespace);
+        self.offer(&held_back);
+    }
+
+    /// Offers parts that stand where they may; they take effect together.
+    fn offer(&self, arrivals: &[Arrival]) {
+        let mut names = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            let name = stored_name(&arrival.namespace, &arrival.name);
+            match place::check(&arrival.text, &arrival.namespace, &arrival.name, arrival.gateway.as_deref()) {
+                Ok(()) => names.push((name, arrival)),
+                Err(misplaced) => {
+                    self.store.counters.refused.add_one();
+                    tracing::warn!(part = name, reason = %misplaced, "plan: a part may not stand where it does");
+                }
+            }
+        }
+        let offers: Vec<Offer<'_>> =
+            names.iter().map(|(part, arrival)| Offer { part, digest: arrival.digest, text: &arrival.text }).collect();
+        for (offer, verdict) in offers.iter().zip(self.store.offer_all(&offers)) {
+            if let Verdict::Refused { reason } = verdict {
+                tracing::warn!(part = offer.part, reason, "plan: a part is refused; the last good one goes on");
+            }
+        }
     }
 
     /// The secrets of a gateway changed.
     pub fn set_secrets(&self, gateway: &str, secrets: Secrets) {
         lock(&self.secrets).insert(gateway.to_owned(), secrets);
+        self.refresh_gates();
+    }
+
+    /// Whether the gateway's listeners ask for anything that is known here.
+    #[cfg(test)]
+    pub(crate) fn has_secrets(&self, gateway: &str) -> bool {
+        lock(&self.secrets).contains_key(gateway)
+    }
+
+    /// The gateway is no more, or names no Secret any longer.
+    pub fn forget_secrets(&self, gateway: &str) {
+        lock(&self.secrets).remove(gateway);
         self.refresh_gates();
     }
 
@@ -150,26 +214,21 @@ impl House {
         let (stopping, stopped) = watch::channel(false);
         let mut sip_states = None;
         if self.options.routes_calls {
-            let options = SipOptions {
-                bind: self.options.bind,
-                decision_parameter: DecisionParameter::Absent,
-                calls_per_second_and_peer: self.options.calls_per_second_and_peer,
-                clock: self.options.clock,
-            };
+            let options =
+                SipOptions { bind: self.options.bind, answering: self.options.answering, clock: self.options.clock };
             let listeners = SipListeners::new(self.store.clone(), self.router_counters.clone(), options);
             sip_states = Some(listeners.states());
             tasks.spawn(listeners.run(stopped));
         }
         if let Some(ledger) = self.ledger.clone() {
-            let (sender, receiver) = mpsc::channel(WAITING_PARTS);
-            *lock(&self.to_biller) = Some(sender);
-            self.forward_billing();
+            let (sender, receiver) = mpsc::channel(billing::WAITING_PARTS);
+            let house = self.clone();
             let biller = Biller::new(ledger, self.options.clock, self.biller_counters.clone());
             let stop = stop.clone();
             tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = biller.run(receiver) => {}
+                    ((), ()) = async { tokio::join!(billing::hand_over(&house, sender), biller.run(receiver)) } => {}
                 }
             });
         }
@@ -179,7 +238,6 @@ impl House {
         tasks.spawn(self.clone().tell_listeners(sip_states, web_states, stop.clone()));
         stop.cancelled().await;
         stopping.send_replace(true);
-        lock(&self.to_biller).take();
         while tasks.join_next().await.is_some() {}
     }
 
@@ -219,31 +277,10 @@ impl House {
         }
     }
 
-    /// Hands to the biller what it has not had yet: price books before the bindings that name them.
-    fn forward_billing(&self) {
-        let Some(sender) = lock(&self.to_biller).clone() else { return };
-        let mut known = lock(&self.billing);
-        let mut parts: Vec<_> = self.store.billing().into_iter().collect();
-        parts.sort_by_key(|(_, (_, part))| matches!(part, BillingPart::Bindings(_)));
-        for (name, (digest, part)) in parts {
-            if known.get(&name) == Some(&digest) {
-                continue;
-            }
-            let part = match part {
-                BillingPart::Prices(prices) => BillerPart::Prices((*prices).clone()),
-                BillingPart::Bindings(bindings) => BillerPart::Bindings((*bindings).clone()),
-            };
-            // A full queue is asked again with the next part; nothing is marked as handed over before it is.
-            if sender.try_send(part).is_ok() {
-                known.insert(name, digest);
-            }
-        }
-    }
-
-    /// The gate of a gateway, made when it is first asked for.
-    fn gate(&self, gateway: &str) -> Gate {
+    /// The gate of a listener, made when it is first asked for.
+    fn gate(&self, gateway: &str, listener: &str) -> Gate {
         let mut gates = lock(&self.gates);
-        let gate = gates.entry(gateway.to_owned()).or_insert_with(|| Gate {
+        let gate = gates.entry((gateway.to_owned(), listener.to_owned())).or_insert_with(|| Gate {
             route: Arc::default(),
             operator: Arc::default(),
             intake: Arc::default(),
@@ -257,21 +294,29 @@ impl House {
         secrets.get(gateway)?.operator.as_deref().and_then(super::access::Token::new)
     }
 
-    /// Heads and secrets as guards. A guard with neither token nor peers admits nobody.
+    /// Heads and secrets as guards, each listener's its own. A guard with neither token nor peers admits nobody, and so is
+    /// that of a gateway without a head.
     fn refresh_gates(&self) {
         let plan = self.store.snapshot();
+        let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
         for head in plan.heads() {
-            let gate = self.gate(&head.gateway);
             let secrets = lock(&self.secrets).get(&head.gateway).cloned().unwrap_or_default();
-            let web = head.listeners.iter().find(|l| l.protocol == crate::domain::routing::document::Protocol::Http);
-            let token = |text: &Option<String>| text.as_deref().and_then(super::access::Token::new);
-            gate.route.store(Arc::new(Guard {
-                token: token(&secrets.route),
-                peers: web.map(|listener| listener.peers.clone()).unwrap_or_default(),
-            }));
-            gate.operator.store(Arc::new(Guard { token: token(&secrets.operator), peers: Vec::new() }));
-            let intake = secrets.intake.as_deref().and_then(super::access::Token::new);
-            gate.intake.store(Arc::new(IntakeSettings::new(intake, &head.record_sources)));
+            for listener in head.listeners.iter().filter(|listener| listener.protocol == Protocol::Http) {
+                let gate = self.gate(&head.gateway, &listener.name);
+                let route = secrets.route.get(&listener.name).or(secrets.every_route.as_ref());
+                gate.route.store(Arc::new(Guard {
+                    token: Asked::of(listener.asks_token, route.map(String::as_str)),
+                    peers: listener.peers.clone(),
+                }));
+                let operator = Asked::of(true, secrets.operator.as_deref());
+                gate.operator.store(Arc::new(Guard { token: operator, peers: Vec::new() }));
+                gate.intake.store(Arc::new(IntakeSettings::new(token(&secrets.intake), &head.record_sources)));
+            }
+        }
+        for (_, gate) in lock(&self.gates).iter().filter(|((gateway, _), _)| plan.head(gateway).is_none()) {
+            gate.route.store(Arc::default());
+            gate.operator.store(Arc::default());
+            gate.intake.store(Arc::default());
         }
     }
 }
@@ -289,3 +334,7 @@ pub fn part_name<'a>(namespace: &str, stored: &'a str) -> Option<&'a str> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "house_tests.rs"]
+mod tests;

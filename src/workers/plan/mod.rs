@@ -5,6 +5,7 @@
 //! and nothing else; who brings the parts (a watch, a folder, a test) is not its concern.
 
 pub mod disk;
+mod holdings;
 pub mod served;
 pub mod store;
 

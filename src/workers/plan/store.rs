@@ -1,6 +1,6 @@
 //! The store: one writer at a time, any number of readers that never wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,17 +8,13 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use super::disk::{DiskCopy, PART_AT_MOST, is_part_name};
-use super::served::{ChangedPart, Family, Served, root_of};
+use super::disk::DiskCopy;
+use super::holdings::{Entry, Held, Holdings, Taken};
+use super::served::{Family, Served};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Bindings, FORMAT, Prices};
-use crate::domain::routing::load::{LoadedPart, load};
-use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
-use crate::runtime::sentence::with_causes;
+use crate::domain::routing::plan::{PartKey, Plan};
 use crate::workers::router::counters::Counter;
-
-/// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
-const REMOVALS_AT_MOST: usize = 4_096;
 
 /// A part as its bringer announces it.
 #[derive(Debug, Clone, Copy)]
@@ -70,52 +66,11 @@ pub struct PlanCounters {
     pub disk_failed: Counter,
 }
 
-#[derive(Debug, Clone)]
-enum Held {
-    Routing(PartKey),
-    Billing(BillingPart),
-}
-
-impl Held {
-    fn family(&self) -> Family {
-        match self {
-            Self::Routing(_) => Family::Routing,
-            Self::Billing(_) => Family::Billing,
-        }
-    }
-
-    fn key(&self) -> Option<&PartKey> {
-        match self {
-            Self::Routing(key) => Some(key),
-            Self::Billing(_) => None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Entry {
-    digest: Digest,
-    cursor: u64,
-    held: Held,
-}
-
-#[derive(Debug, Default)]
-struct Writing {
-    parts: BTreeMap<String, Entry>,
-    /// Which part holds a head or a leaf: two parts for one would undo each other.
-    names: HashMap<PartKey, String>,
-    removed: BTreeMap<u64, (String, Family)>,
-    /// Removals up to this cursor are forgotten.
-    horizon: u64,
-    cursor: u64,
-    roots: HashMap<Family, (u64, Digest)>,
-}
-
 /// A worker's plan.
 #[derive(Debug)]
 pub struct PlanStore {
     plan: ArcSwap<Plan>,
-    writing: Mutex<Writing>,
+    writing: Mutex<Holdings>,
     /// Held from acceptance to the copy on disk, so that copies are written in the order of acceptance while nobody
     /// else waits for the disk.
     bringing: Mutex<()>,
@@ -240,6 +195,21 @@ impl PlanStore {
         Removal::Removed
     }
 
+    /// Bindings that a whole list of their source does not have: they were withdrawn while nobody here listened. Routes
+    /// go on until they are withdrawn themselves; bindings that stayed would be charged for.
+    pub fn withdraw_bindings(&self, part: &str) {
+        let _bringing = lock(&self.bringing);
+        let mut writing = lock(&self.writing);
+        let bound = |entry: &Entry| matches!(entry.held, Held::Billing(BillingPart::Bindings(_)));
+        if !writing.parts.get(part).is_some_and(bound) {
+            return;
+        }
+        writing.forget(part);
+        self.changes.send_replace(writing.cursor);
+        drop(writing);
+        self.copy(part, |disk| disk.remove(part));
+    }
+
     /// What is served, for one who knows it up to `cursor` of `epoch`.
     pub fn served(&self, family: Family, epoch: &str, cursor: u64) -> Served {
         let mut writing = lock(&self.writing);
@@ -281,6 +251,17 @@ impl PlanStore {
         parts.collect()
     }
 
+    /// Every part held, with the gateway (`NAMESPACE/NAME`) that it is of; price books are of none.
+    pub fn parts(&self) -> Vec<(String, Option<String>)> {
+        let writing = lock(&self.writing);
+        writing.parts.iter().map(|(part, entry)| (part.clone(), entry.held.gateway().map(str::to_owned))).collect()
+    }
+
+    /// Names of every part held.
+    pub fn held(&self) -> BTreeSet<String> {
+        lock(&self.writing).parts.keys().cloned().collect()
+    }
+
     fn count(&self, verdict: &Verdict) {
         match verdict {
             Verdict::Accepted => self.counters.accepted.add_one(),
@@ -301,91 +282,6 @@ impl PlanStore {
 /// A panic elsewhere cannot leave the parts half changed: nothing that may panic runs between their insertions.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-enum Taken {
-    Unchanged,
-    /// With what routing needs of it, if it does.
-    Accepted(Option<CompiledPart>),
-}
-
-impl Writing {
-    fn take(&mut self, offer: &Offer<'_>) -> Result<Taken, String> {
-        if !is_part_name(offer.part) {
-            return Err(format!("{:?} is not a part's name", offer.part.chars().take(80).collect::<String>()));
-        }
-        if self.parts.get(offer.part).is_some_and(|held| held.digest == offer.digest) {
-            return Ok(Taken::Unchanged);
-        }
-        if offer.text.len() > PART_AT_MOST {
-            return Err(format!("the text has {} bytes, at most {PART_AT_MOST} are read", offer.text.len()));
-        }
-        let digest = Digest::of(offer.text.as_bytes());
-        if digest != offer.digest {
-            return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
-        }
-        let (held, compiled) = match load(offer.text).map_err(|error| with_causes(&error))? {
-            LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
-            LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
-            LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
-        };
-        self.admit(offer.part, &held)?;
-        if let Some(key) = held.key() {
-            self.names.insert(key.clone(), offer.part.to_owned());
-        }
-        self.cursor += 1;
-        self.removed.retain(|_, (part, _)| part != offer.part);
-        self.parts.insert(offer.part.to_owned(), Entry { digest, cursor: self.cursor, held });
-        Ok(Taken::Accepted(compiled))
-    }
-
-    /// One part, one place: a name never changes what it stands for, and no place has two names.
-    fn admit(&self, part: &str, held: &Held) -> Result<(), String> {
-        if let Some(other) = held.key().and_then(|key| self.names.get(key)).filter(|other| *other != part) {
-            return Err(format!("part {other} holds the same leaf or gateway already"));
-        }
-        let earlier = self.parts.get(part).map(|entry| &entry.held);
-        if earlier.is_some_and(|earlier| earlier.family() != held.family() || earlier.key() != held.key()) {
-            return Err("the part was of another gateway, namespace or leaf: this one needs its own name".to_owned());
-        }
-        Ok(())
-    }
-
-    fn forget(&mut self, part: &str) -> Option<Entry> {
-        let entry = self.parts.remove(part)?;
-        if let Some(key) = entry.held.key() {
-            self.names.remove(key);
-        }
-        self.cursor += 1;
-        self.removed.insert(self.cursor, (part.to_owned(), entry.held.family()));
-        if self.removed.len() > REMOVALS_AT_MOST
-            && let Some((oldest, _)) = self.removed.pop_first()
-        {
-            self.horizon = oldest;
-        }
-        Some(entry)
-    }
-
-    fn changed(&self, family: Family, since: u64) -> Vec<ChangedPart> {
-        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family && entry.cursor > since);
-        let here = parts.map(|(part, entry)| ChangedPart { part: part.clone(), digest: Some(entry.digest) });
-        // To one who is told everything, what is gone was never there.
-        let removed = self.removed.range(since.saturating_add(1)..).filter(|(_, (_, of))| since > 0 && *of == family);
-        here.chain(removed.map(|(_, (part, _))| ChangedPart { part: part.clone(), digest: None })).collect()
-    }
-
-    /// Computed when asked for, and once per change.
-    fn root(&mut self, family: Family) -> Digest {
-        if let Some((cursor, root)) = self.roots.get(&family)
-            && *cursor == self.cursor
-        {
-            return *root;
-        }
-        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family);
-        let root = root_of(parts.map(|(part, entry)| (part.as_str(), entry.digest)));
-        self.roots.insert(family, (self.cursor, root));
-        root
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
 use crate::domain::routing::document::{Numbers, Part};
 use crate::domain::routing::worlds;
+use crate::workers::plan::ChangedPart;
+use crate::workers::plan::served::root_of;
 
 const HOTLINE: &str = "4001000868";
 

@@ -27,6 +27,7 @@ use crate::domain::numbering::{Caller, FourHundred};
 use crate::domain::routing::decide::{CallFacts, decide, decide_at};
 use crate::domain::routing::decision::DecisionDocument;
 use crate::domain::routing::trace::{Explanation, Trace};
+use crate::domain::routing::turns::Turns;
 use crate::runtime::clock::Clock;
 use crate::workers::plan::{Family, PlanStore, Served};
 
@@ -215,13 +216,26 @@ impl RouteApi {
         let plan = self.store.snapshot();
         let digest = Digest::of(facts.call_id.as_bytes());
         let request = digest.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut turns = turns.of_request(request, now);
+        let mut turns = SharedTurns { memory: &self.turns, request, now };
         let decision = match &self.gateway {
             Some(gateway) => decide_at(&plan, gateway, facts, &mut turns, trace),
             None => decide(&plan, facts, &mut turns, trace),
         };
         decision.document(call_id, None)
+    }
+}
+
+/// Turns from the memory that all requests share, locked for a turn only: other calls wait for nobody.
+struct SharedTurns<'a> {
+    memory: &'a Mutex<TurnMemory>,
+    request: u64,
+    now: Timestamp,
+}
+
+impl Turns for SharedTurns<'_> {
+    fn turn(&mut self, group: u64) -> u64 {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.of_request(self.request, self.now).turn(group)
     }
 }
 
@@ -248,4 +262,27 @@ fn random_call_id() -> Result<String, Refusal> {
         Refusal(StatusCode::SERVICE_UNAVAILABLE, "no call id can be generated: send a callId".to_owned())
     })?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::routing::document::Part;
+    use crate::domain::routing::worlds;
+
+    #[test]
+    fn a_call_that_asks_for_no_turn_waits_for_nobodys() {
+        let store = Arc::new(PlanStore::new("e1".into()));
+        for (name, part) in [("head", Part::Head(worlds::head())), ("leaf", Part::Numbers(worlds::leaf()))] {
+            let text = serde_json::to_string(&part).unwrap();
+            store.offer(name, Digest::of(text.as_bytes()), &text);
+        }
+        let api = RouteApi::new(store, Arc::default(), Arc::default(), None, Clock::SYSTEM);
+        let question = r#"{"to":"4001000868","from":"0755 2222 3333","at":"2026-11-23T10:00:00+08:00"}"#;
+        let question: RouteQuestion = serde_json::from_str(question).unwrap();
+        let held = api.turns.lock().unwrap();
+        let decided = api.decide(&question, false).unwrap();
+        assert_eq!(decided.rule.as_deref(), Some("south-by-day"));
+        drop(held);
+    }
 }

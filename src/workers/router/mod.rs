@@ -5,6 +5,7 @@
 //! decision API and the tale of what is served.
 
 pub mod counters;
+mod datagram;
 pub mod dialler;
 pub mod guard;
 pub mod http;

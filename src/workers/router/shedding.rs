@@ -1,4 +1,5 @@
-//! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served.
+//! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served. A repeated
+//! request takes nothing from its peer and gets the answer that it had.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +7,7 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 
-use super::sip::redirect::Admission;
+use super::sip::remembered::Remembered;
 
 /// Peers counted at once. Beyond it all begin anew.
 const PEERS_AT_MOST: usize = 4_096;
@@ -14,11 +15,19 @@ const RETRY_AFTER_SECONDS: u16 = 1;
 /// One call, in the thousandths in which a bucket refills.
 const CALL: u64 = 1_000;
 
+/// Whether a new call is served now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Admit,
+    Shed { retry_after_seconds: u16 },
+}
+
 /// A bucket per peer, refilled by the millisecond, that holds one second's calls.
 #[derive(Debug, Default)]
 pub struct Shedding {
     per_second: Option<NonZeroU32>,
     peers: HashMap<IpAddr, Bucket>,
+    said: Remembered<u64, Admission>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +39,21 @@ struct Bucket {
 impl Shedding {
     /// `None` sheds nothing.
     pub fn new(per_second: Option<NonZeroU32>) -> Self {
-        Self { per_second, peers: HashMap::new() }
+        Self { per_second, ..Self::default() }
     }
 
-    /// Whether one more call of the peer is served.
-    pub fn admit(&mut self, peer: IpAddr, now: Timestamp) -> Admission {
+    /// Whether a call of the peer is served. `request` is what repetitions of one request have in common.
+    pub fn admit(&mut self, peer: IpAddr, request: u64, now: Timestamp) -> Admission {
         let Some(per_second) = self.per_second.map(|calls| u64::from(calls.get())) else { return Admission::Admit };
+        if let Some(said) = self.said.get(&request, now) {
+            return said;
+        }
+        let admission = self.admit_new(peer, per_second, now);
+        self.said.put(request, admission);
+        admission
+    }
+
+    fn admit_new(&mut self, peer: IpAddr, per_second: u64, now: Timestamp) -> Admission {
         if self.peers.len() >= PEERS_AT_MOST && !self.peers.contains_key(&peer) {
             self.peers.clear();
         }
@@ -65,7 +83,11 @@ mod tests {
         let mut shedding = Shedding::new(NonZeroU32::new(10));
         let at = |millisecond: i64| Timestamp::from_millisecond(1_795_000_000_000 + millisecond).unwrap();
         let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let mut admitted = |peer, millisecond| shedding.admit(peer, at(millisecond)) == Admission::Admit;
+        let mut calls = 0;
+        let mut admitted = |peer, millisecond| {
+            calls += 1;
+            shedding.admit(peer, calls, at(millisecond)) == Admission::Admit
+        };
         assert_eq!((0..20).filter(|_| admitted(one, 0)).count(), 10);
         assert!(admitted(other, 0));
         assert!(!admitted(one, 99) && admitted(one, 100) && !admitted(one, 100));
@@ -74,9 +96,24 @@ mod tests {
     }
 
     #[test]
+    fn a_repetition_takes_nothing_and_gets_the_same_answer() {
+        let mut shedding = Shedding::new(NonZeroU32::new(2));
+        let peer = "10.0.0.1".parse().unwrap();
+        let at = |millisecond: i64| Timestamp::from_millisecond(1_795_000_000_000 + millisecond).unwrap();
+        for _ in 0..9 {
+            assert_eq!(shedding.admit(peer, 1, at(0)), Admission::Admit);
+        }
+        assert_eq!(shedding.admit(peer, 2, at(0)), Admission::Admit);
+        let shed = shedding.admit(peer, 3, at(0));
+        assert!(matches!(shed, Admission::Shed { .. }));
+        assert_eq!(shedding.admit(peer, 3, at(5_000)), shed);
+        assert_eq!(shedding.admit(peer, 4, at(5_000)), Admission::Admit);
+    }
+
+    #[test]
     fn without_a_bound_nothing_is_shed() {
         let mut shedding = Shedding::new(None);
         let now = Timestamp::from_second(1_795_000_000).unwrap();
-        assert!((0..1_000).all(|_| shedding.admit("10.0.0.1".parse().unwrap(), now) == Admission::Admit));
+        assert!((0..1_000).all(|call| shedding.admit("10.0.0.1".parse().unwrap(), call, now) == Admission::Admit));
     }
 }

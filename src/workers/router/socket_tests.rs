@@ -12,10 +12,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::counters::RouterCounters;
-use super::guard::Guard;
+use super::guard::{Asked, Guard};
 use super::http::{PlanApi, RouteApi, plan_api, route_api};
-use super::sip::redirect::DecisionParameter;
-use super::udp::{ListenerState, SipListeners, SipOptions};
+use super::udp::{Answering, ListenerState, SipListeners, SipOptions};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Head, Listener, Part, Protocol, Strategy};
 use crate::domain::routing::worlds;
@@ -55,12 +54,8 @@ impl Bench {
         offer(&store, "plan-head", &Part::Head(head));
         offer(&store, "plan-leaf", &Part::Numbers(leaf));
         let counters = Arc::new(RouterCounters::default());
-        let options = SipOptions {
-            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            decision_parameter: DecisionParameter::Absent,
-            calls_per_second_and_peer: None,
-            clock: Clock::SYSTEM,
-        };
+        let options =
+            SipOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), answering: Answering::default(), clock: Clock::SYSTEM };
         let listeners = SipListeners::new(Arc::clone(&store), Arc::clone(&counters), options);
         let states = listeners.states();
         let (stop, stopped) = watch::channel(false);
@@ -186,6 +181,7 @@ async fn listeners_follow_the_head_and_those_that_stay_keep_their_sockets() {
         port: 0,
         peers: vec!["127.0.0.1".into()],
         force_rport: false,
+        asks_token: false,
     });
     offer(&bench.store, "plan-head", &Part::Head(head.clone()));
     let both = bench.addresses(2).await;
@@ -212,7 +208,9 @@ async fn a_port_that_is_taken_is_told() {
 }
 
 async fn http(store: &Arc<PlanStore>, counters: &Arc<RouterCounters>) -> (SocketAddr, JoinHandle<()>) {
-    let guard = |token| Arc::new(ArcSwap::from_pointee(Guard { token: Token::new(token), peers: vec![] }));
+    let guard = |token| {
+        Arc::new(ArcSwap::from_pointee(Guard { token: Asked::Token(Token::new(token).unwrap()), peers: vec![] }))
+    };
     let route = RouteApi::new(
         Arc::clone(store),
         Arc::clone(counters),

@@ -1,8 +1,7 @@
 //! SIP over UDP: the listeners that gateways' heads ask for, each a socket and a task.
 //!
 //! The set follows the plan: a listener that stays keeps its socket, whatever else about it changes (peers are looked
-//! up per datagram). A port that is taken is tried again. An answer leaves by the socket that received; bind to one
-//! address where a host has several, since the system chooses the source address of a socket bound to all.
+//! up per datagram). A port that is taken is tried again. An answer leaves by the socket and address that received.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,15 +10,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::counters::{RouterCounters, Transported};
+use super::datagram::DatagramSocket;
 use super::shedding::Shedding;
-use super::sip::redirect::{Admission, DecisionParameter, Place, ReplyPort, answer};
-use super::sip::turns::TurnMemory;
+use super::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 use crate::domain::routing::document::Protocol;
 use crate::domain::routing::plan::Plan;
 use crate::runtime::clock::Clock;
@@ -29,18 +26,24 @@ use crate::workers::plan::PlanStore;
 const DATAGRAM_AT_MOST: usize = 65_535;
 /// Datagrams handled before other tasks get their turn.
 const BATCH: usize = 64;
-/// What the system keeps while this process is busy: some thousand requests.
-const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 const RETRY: Duration = Duration::from_secs(5);
+/// Pauses of a socket that gives errors: the first, and the longest.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(1)];
+
+/// How calls are answered, as whoever starts the process chooses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Answering {
+    pub decision_parameter: DecisionParameter,
+    /// New calls a second and peer above which they are shed; `None` sheds nothing.
+    pub calls_per_second_and_peer: Option<NonZeroU32>,
+}
 
 /// What holds for every SIP listener of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct SipOptions {
     /// Address that listeners are bound to.
     pub bind: IpAddr,
-    pub decision_parameter: DecisionParameter,
-    /// New calls a second and peer above which they are shed; `None` sheds nothing.
-    pub calls_per_second_and_peer: Option<NonZeroU32>,
+    pub answering: Answering,
     pub clock: Clock,
 }
 
@@ -143,7 +146,7 @@ impl SipListeners {
     }
 
     fn bind(&self, name: &ListenerName) -> io::Result<Open> {
-        let socket = open_socket(SocketAddr::new(self.options.bind, name.port))?;
+        let socket = DatagramSocket::bind(SocketAddr::new(self.options.bind, name.port))?;
         let address = socket.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let serving = Serving {
@@ -151,8 +154,10 @@ impl SipListeners {
             store: Arc::clone(&self.store),
             counters: Arc::clone(&self.counters),
             options: self.options,
-            turns: TurnMemory::default(),
-            shedding: Shedding::new(self.options.calls_per_second_and_peer),
+            memory: Memory {
+                shedding: Shedding::new(self.options.answering.calls_per_second_and_peer),
+                ..Memory::default()
+            },
         };
         let task = tokio::spawn(serving.run(socket, stopped));
         Ok(Open { address, stop, task })
@@ -175,56 +180,82 @@ fn wanted(plan: &Plan) -> Vec<ListenerName> {
     names
 }
 
-fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(SocketProtocol::UDP))?;
-    // The system grants what its own bound allows; less is no reason not to serve.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
-}
-
 /// One socket's task.
 struct Serving {
     name: ListenerName,
     store: Arc<PlanStore>,
     counters: Arc<RouterCounters>,
     options: SipOptions,
-    turns: TurnMemory,
-    shedding: Shedding,
+    memory: Memory,
+}
+
+/// How long to leave a socket alone that gives one error after the other: twice as long each time, so that a broken one
+/// costs nothing and one that recovers is served at once.
+#[derive(Debug, Default)]
+struct BackOff(Option<Duration>);
+
+impl BackOff {
+    fn next(&mut self) -> Duration {
+        let [first, longest] = BACK_OFF;
+        let pause = self.0.map_or(first, |last| (last * 2).min(longest));
+        *self.0.insert(pause)
+    }
+
+    fn end(&mut self) {
+        self.0 = None;
+    }
 }
 
 impl Serving {
-    async fn run(mut self, socket: UdpSocket, mut stop: watch::Receiver<bool>) {
+    async fn run(mut self, mut socket: DatagramSocket, mut stop: watch::Receiver<bool>) {
         let mut datagram = vec![0_u8; DATAGRAM_AT_MOST];
         let mut out = Vec::with_capacity(4 * 1024);
+        let mut back_off = BackOff::default();
         loop {
             let readable = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => None,
                 readable = socket.readable() => Some(readable),
             };
-            for _ in 0..BATCH {
-                match socket.try_recv_from(&mut datagram) {
-                    Ok((length, source)) => {
-                        let received = datagram.get(..length).unwrap_or_default();
-                        if let Some(to) = self.handle(source, received, &mut out)
-                            && socket.send_to(&out, to).await.is_err()
-                        {
-                            self.counters.count(Transported::SendFailed);
-                        }
+            let read = self.read_some(&mut socket, &mut datagram, &mut out).await;
+            match (readable, read) {
+                (None, _) => return,
+                (Some(Ok(())), Ok(())) => {
+                    back_off.end();
+                    tokio::task::yield_now().await;
+                }
+                (Some(Err(error)), _) | (_, Err(error)) => {
+                    let pause = back_off.next();
+                    if Some(pause) == BACK_OFF.first().copied() {
+                        let ListenerName { gateway, listener, .. } = &self.name;
+                        tracing::warn!(gateway, listener, %error, "a SIP listener's socket gives an error");
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // A peer that is gone shows as an error of the next read; the socket is as good as before.
-                    Err(_) => {}
+                    tokio::time::sleep(pause).await;
                 }
             }
-            match readable {
-                None => return,
-                // The socket itself is broken: do not spin.
-                Some(Err(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
-                Some(Ok(())) => tokio::task::yield_now().await,
+        }
+    }
+
+    /// Answers what has come in, up to a batch; the error of a socket that cannot be read.
+    async fn read_some(
+        &mut self,
+        socket: &mut DatagramSocket,
+        datagram: &mut [u8],
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        for _ in 0..BATCH {
+            let received = match socket.try_receive(datagram) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let text = datagram.get(..received.length).unwrap_or_default();
+            if let Some(to) = self.handle(received.source, text, out)
+                && socket.send(out, to, received.asked_at).await.is_err()
+            {
+                self.counters.count(Transported::SendFailed);
             }
         }
+        Ok(())
     }
 
     /// Where the answer in `out` goes, if there is one.
@@ -236,18 +267,28 @@ impl Serving {
             self.counters.count(Transported::PeerNotAdmitted);
             return None;
         };
-        let now = self.options.clock.now();
-        let is_call = datagram.starts_with(b"INVITE ");
-        let admission = if is_call { self.shedding.admit(source.ip(), now) } else { Admission::Admit };
         let place = Place {
             plan: &plan,
             head,
             reply_port: if listener.force_rport { ReplyPort::Source } else { ReplyPort::Via },
-            decision_parameter: self.options.decision_parameter,
-            admission,
+            decision_parameter: self.options.answering.decision_parameter,
         };
-        let reply = answer(&place, source, datagram, now, &mut self.turns, out);
+        let reply = answer(&place, source, datagram, self.options.clock.now(), &mut self.memory, out);
         self.counters.count(Transported::Handled(reply.handled));
         reply.to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_stays_broken_is_asked_less_and_less_often() {
+        let mut back_off = BackOff::default();
+        let pauses: Vec<u128> = (0..12).map(|_| back_off.next().as_millis()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000, 1_000]);
+        back_off.end();
+        assert_eq!(back_off.next().as_millis(), 1);
     }
 }

@@ -1,8 +1,8 @@
 //! kubectl as a user runs it.
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
-use tokio::process::Command;
+use super::launch;
 
 /// What a finished program said.
 #[derive(Debug, Clone)]
@@ -36,12 +36,10 @@ impl Output {
 
 /// `home` keeps kubectl's discovery cache out of the developer's own.
 pub async fn run(kubectl: &Path, kubeconfig: &Path, home: &Path, arguments: &[&str]) -> Output {
-    let output = Command::new(kubectl)
+    let output = launch::program(kubectl)
         .args(arguments)
         .env("KUBECONFIG", kubeconfig)
         .env("HOME", home)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
         .output()
         .await
         .unwrap_or_else(|error| panic!("{} does not run: {error}", kubectl.display()));

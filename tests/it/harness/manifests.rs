@@ -29,9 +29,23 @@ pub fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// The folders of examples that are to be accepted, the platform's first: each is applied whole, as a user does.
+pub fn example_folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = entries.filter(|entry| entry.is_dir() && !entry.ends_with("invalid")).collect();
+    folders.sort_by_key(|folder| (!folder.ends_with("platform"), folder.clone()));
+    folders
+}
+
 /// The documents of a manifest's text.
 pub fn documents(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{error} in:\n{text}"))
+}
+
+/// The documents of a folder's own files, as `kubectl apply -f FOLDER` reads them.
+pub fn documents_in(folder: &Path) -> Vec<Value> {
+    let files = files(folder.to_str().unwrap()).into_iter();
+    files.flat_map(|file| documents(&std::fs::read_to_string(file).unwrap())).collect()
 }
 
 /// Installs the definitions of `crds/`, and waits until they are served. To do so twice changes nothing.

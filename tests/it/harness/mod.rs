@@ -1,8 +1,10 @@
 //! What the suites share: the run itself, a control plane, kubectl, waiting, and counting requests.
 
 mod cluster;
+pub mod footprint;
 pub mod golden;
 mod kubectl;
+pub mod launch;
 pub mod manifests;
 mod requests;
 mod waiting;
@@ -10,11 +12,12 @@ pub mod workspace;
 
 use std::{
     future::Future,
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     sync::{LazyLock, OnceLock},
     time::Duration,
 };
 
+use fourhundred::runtime::control_plane::ADMIN;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
@@ -24,12 +27,13 @@ pub use self::{
     requests::Request,
     waiting::{eventually, throughout},
 };
+use crate::rig::process::Process;
 
 /// No test takes a tenth of it; a hanging one is named instead of hanging the run.
 const TEST_LIMIT: Duration = Duration::from_mins(3);
 
-/// With this variable set, the binary runs no test: it starts a control plane, prints a line about it and waits to be
-/// killed, for the tests of interrupted runs.
+/// With this variable set, the binary runs no test: it starts one of each program that tests start, prints its folder and
+/// waits to be killed, for the tests of interrupted runs. Its value tells the run's processes from all others.
 pub const HOLD: &str = "FOURHUNDRED_IT_HOLD";
 
 static WORKSPACE: OnceLock<Workspace> = OnceLock::new();
@@ -94,12 +98,25 @@ pub fn run(suites: impl IntoIterator<Item = Vec<Trial>>) -> ExitCode {
     exit_code
 }
 
-/// Prints `{"folder": …, "pids": […]}` and waits for a signal that ends the process, or for the end of standard input: a
-/// run that is interrupted while it tests interruption leaves nothing either.
+/// Prints the run's folder once everything is up, and waits for a signal that ends the process, or for the end of standard
+/// input: a run that is interrupted while it tests interruption leaves nothing either.
 async fn hold() {
-    let plane = &cluster().await.control_plane;
-    let pids = [plane.etcd_pid().await.unwrap(), plane.api_server_pid().await.unwrap()];
-    println!("{}", serde_json::json!({ "folder": workspace().path(), "pids": pids }));
+    let folder = workspace().path();
+    let operator = Process::start(cluster().await, ADMIN, folder, "held", &["--leader-election", "none"]);
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut sipp = launch::program("sipp");
+    sipp.args(["-sn", "uas", "-nostdin", "-i", "127.0.0.1", "-p", &port]).current_dir(folder).stdout(Stdio::null());
+    let _sipp = sipp.spawn().expect("sipp is in PATH: `tools/sipp` installs it");
+    eventually(Duration::from_secs(20), "the operator and SIPp listen", async || {
+        operator.get("/livez").await.map_err(|error| error.to_string())?;
+        // Taken once SIPp has it.
+        match std::net::UdpSocket::bind(format!("127.0.0.1:{port}")) {
+            Err(_) => Ok(()),
+            Ok(_) => Err("SIPp does not listen yet".to_owned()),
+        }
+    })
+    .await;
+    println!("{}", folder.display());
     let end_of_input = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
     end_of_input.await.unwrap().unwrap();
 }

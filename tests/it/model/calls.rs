@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     days::{Day, weekday},
-    world::{Calendar, Caller, Days, Number, Range, Schedule, Strategy, Target},
+    numbers::{Number, Strategy, Target},
+    world::{Calendar, Caller, Days, Range, Schedule},
 };
 use crate::rig::{Dice, root};
 

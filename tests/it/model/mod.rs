@@ -5,6 +5,7 @@
 mod calls;
 mod days;
 mod money;
+mod numbers;
 mod world;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 use self::{
     days::Zone,
     money::{Record, Tariff, Totals},
-    world::{Calendar, Caller, Days, FIRST_DAY, LAST_DAY, Number, Schedule},
+    numbers::Number,
+    world::{CHANGE, Calendar, Caller, Days, FIRST_DAY, LAST_DAY, LATER, Schedule},
 };
 use crate::{
     harness::eventually,
@@ -77,8 +79,40 @@ async fn the_product_answers_and_charges_as_the_naive_model_does() {
     for what in MET {
         assert!(met.get(what).is_some_and(|count| *count >= 50) || seed != SEED, "{what} was hardly met: {met:?}");
     }
+    restart(&mut rig, CHANGE).await;
+    change(&rig, &world).await;
+    restart(&mut rig, LATER).await;
     let records = post(&rig, &world, &mut dice).await;
     charges_agree(&mut rig, &world, &records).await;
+}
+
+/// The same operator at another time, in seconds.
+async fn restart(rig: &mut Rig, at: i64) {
+    rig.kill().await;
+    rig.start(&["--clock-at", &days::instant_text(at * 1_000)]);
+    drop(rig.intake_is_open().await);
+}
+
+/// Gives numbers their second terms: another tariff, package or function within the month.
+async fn change(rig: &Rig, world: &World) {
+    let names: Vec<&str> = world.tariffs.iter().map(|tariff| tariff.name).collect();
+    let changed = world.numbers.iter().filter(|number| number.terms[0] != number.terms[1]);
+    let objects: Vec<Value> =
+        changed.map(|number| number.manifest(number.terms[1], &world.schedules, &names)).collect();
+    assert!(objects.len() * 4 >= world.numbers.len(), "few numbers change: {}", objects.len());
+    let bindings = world.numbers.len() + objects.len();
+    apply(rig, objects).await;
+    all_ready(rig, "fhn", world.numbers.len()).await;
+    eventually(PATIENCE, "the ledger has every binding", async || {
+        let count = "SELECT count(*) FROM bindings";
+        let seen = ledger(rig).query_row(count, [], |row| row.get::<_, i64>(0)).map_err(|error| error.to_string())?;
+        if usize::try_from(seen) == Ok(bindings) { Ok(()) } else { Err(format!("{seen} of {bindings}")) }
+    })
+    .await;
+}
+
+fn ledger(rig: &Rig) -> Ledger {
+    Ledger::open_with_flags(rig.data().join("ledger.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
 }
 
 fn connect(rig: &Rig) -> std::net::SocketAddr {
@@ -180,7 +214,11 @@ async fn accepted_schedules(rig: &Rig, schedules: &[Schedule]) -> Vec<usize> {
 async fn all_ready(rig: &Rig, kind: &str, count: usize) {
     eventually(PATIENCE, &format!("{count} {kind} are live"), async || {
         let objects = listed(rig, kind).await;
-        let is_true = |object: &Value, kind| condition(object, kind).is_some_and(|found| found["status"] == "True");
+        let is_true = |object: &Value, kind| {
+            condition(object, kind).is_some_and(|found| {
+                found["status"] == "True" && found["observedGeneration"] == object["metadata"]["generation"]
+            })
+        };
         let live = |object: &&Value| is_true(object, "Accepted") && is_true(object, "Programmed");
         let late: Vec<&Value> = objects.iter().filter(|object| !live(object)).collect();
         if objects.len() == count && late.is_empty() {
@@ -267,10 +305,16 @@ async fn post(rig: &Rig, world: &World, dice: &mut Dice) -> Vec<Record> {
 
 async fn charges_agree(rig: &mut Rig, world: &World, records: &[Record]) {
     let expected = money::totals(&world.numbers, &world.tariffs, records);
-    // What tenants see of this month.
-    let november = 202_611;
+    statuses_agree(rig, world, &expected).await;
+    rig.kill().await;
+    ledger_agrees(rig, world, &expected);
+}
+
+/// What tenants see of the month in progress.
+async fn statuses_agree(rig: &Rig, world: &World, expected: &BTreeMap<(usize, i64), Totals>) {
+    let december = 202_612;
     for (place, number) in world.numbers.iter().enumerate() {
-        let wanted = &expected[&(place, november)];
+        let wanted = &expected[&(place, december)];
         eventually(PATIENCE, &format!("{} shows {wanted:?}", number.name), async || {
             let path = ["get", "fhn", &number.name, "-n", &number.namespace, "-o", "json"];
             let usage = rig.cluster.kubectl(&path).await.json()["status"]["usage"].clone();
@@ -296,9 +340,11 @@ async fn charges_agree(rig: &mut Rig, world: &World, records: &[Record]) {
         })
         .await;
     }
-    // And the ledger, of every month.
-    rig.kill().await;
-    let ledger = Ledger::open_with_flags(rig.data().join("ledger.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+}
+
+/// The ledger, of every month.
+fn ledger_agrees(rig: &Rig, world: &World, expected: &BTreeMap<(usize, i64), Totals>) {
+    let ledger = ledger(rig);
     let sql = "SELECT number, month, offered, answered, refused, charged_seconds, setup, voice, functions, unrated FROM usage";
     let mut rows = ledger.prepare(sql).unwrap();
     let booked: BTreeMap<(usize, i64), Totals> = rows
@@ -321,12 +367,8 @@ async fn charges_agree(rig: &mut Rig, world: &World, records: &[Record]) {
         .collect::<Result<_, _>>()
         .unwrap();
     assert_eq!(booked.len(), expected.len());
-    for (((place, month), booked), (known, expected)) in booked.iter().zip(&expected) {
+    for (((place, month), booked), (known, expected)) in booked.iter().zip(expected) {
         let number = &world.numbers[*place];
-        assert_eq!(
-            booked, expected,
-            "{} of tariff {} in {month} {known:?}",
-            number.name, world.tariffs[number.tariff].name
-        );
+        assert_eq!(booked, expected, "{} of {:?} in {month} {known:?}", number.name, number.terms);
     }
 }

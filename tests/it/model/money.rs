@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     days::{Zone, date_text, day, instant_text},
-    world::{Caller, NOW, Number, object},
+    numbers::Number,
+    world::{CHANGE, Caller, LATER, NOW, object},
 };
 use crate::rig::Dice;
 
@@ -20,6 +21,8 @@ struct Version {
     /// Local, long distance, unknown: per minute.
     rates: [i64; 3],
     schedule_fee: i64,
+    /// By the day.
+    recording_fee: i64,
     /// Monthly fee, minutes, price of a further one.
     package: (i64, i64, i64),
 }
@@ -45,6 +48,7 @@ impl Tariff {
             increments: *dice.pick(&[(60, 60), (6, 6), (1, 1), (30, 6), (60, 1)]),
             rates: [dice.between(0, 999_999), dice.between(0, 999_999), dice.between(0, 999_999)],
             schedule_fee: dice.between(0, 20_000_000),
+            recording_fee: dice.clone().between(0, 90_000_000),
             package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
         });
         Self { name, zone, versions: versions.to_vec() }
@@ -59,6 +63,8 @@ impl Tariff {
                 rate
             };
             let fee = |name: &str, price: i64| json!({"name": name, "monthly": yuan(price), "partialMonth": "Full"});
+            let recording =
+                json!({"name": "Recording", "monthly": yuan(version.recording_fee), "partialMonth": "Daily"});
             let (monthly, minutes, then) = version.package;
             json!({
                 "effectiveFrom": date_text(version.from), "rounding": version.rounding, "setupFee": yuan(version.setup),
@@ -67,7 +73,7 @@ impl Tariff {
                     "increments": {"firstSeconds": version.increments.0, "nextSeconds": version.increments.1},
                     "rates": [at("Local", version.rates[0]), at("LongDistance", version.rates[1]), rate("other", version.rates[2])],
                 },
-                "functions": [fee("Schedule", version.schedule_fee), fee("Screening", 5_000_000), fee("Percentage", 0)],
+                "functions": [fee("Schedule", version.schedule_fee), fee("Screening", 5_000_000), fee("Percentage", 0), recording],
                 "packages": [{"name": "bundle", "monthly": yuan(monthly), "minutes": minutes, "thenPerMinute": yuan(then)}],
             })
         };
@@ -93,13 +99,17 @@ impl Tariff {
     }
 }
 
-/// `amount / 60`, rounded.
 fn sixtieth(amount: i128, rounding: &str) -> i64 {
-    let (whole, rest) = (amount / 60, amount % 60);
+    divided(amount, 60, rounding)
+}
+
+/// `amount / by`, rounded.
+fn divided(amount: i128, by: i128, rounding: &str) -> i64 {
+    let (whole, twice_rest) = (amount / by, amount % by * 2);
     let up = match rounding {
-        "Up" => rest > 0,
-        "HalfUp" => rest >= 30,
-        _ => rest > 30 || (rest == 30 && whole % 2 == 1),
+        "Up" => twice_rest > 0,
+        "HalfUp" => twice_rest >= by,
+        _ => twice_rest > by || (twice_rest == by && whole % 2 == 1),
     };
     i64::try_from(whole).unwrap() + i64::from(up)
 }
@@ -124,7 +134,13 @@ impl Record {
     pub fn call(dice: &mut Dice, call: usize, numbers: &[Number], callers: &[Caller]) -> Vec<Self> {
         let number = usize::try_from(dice.below(numbers.len() as u64)).unwrap();
         let caller = dice.pick(callers).clone();
-        let begin = NOW * 1_000 + dice.between(600_000, 50 * 86_400_000);
+        let begin = loop {
+            let begin = NOW * 1_000 + dice.between(600_000, 50 * 86_400_000);
+            // Bindings change at the pace of real time about then.
+            if !(CHANGE * 1_000 - 600_000..CHANGE * 1_000 + 3_600_000).contains(&begin) {
+                break begin;
+            }
+        };
         let platform_answered = Some(begin + dice.between(0, 2_000));
         let attempts = dice.between(0, 3);
         let (mut legs, mut told) = (Vec::new(), begin + 2_000);
@@ -224,34 +240,67 @@ pub struct Totals {
     pub functions: i64,
 }
 
+const NOVEMBER: i64 = 202_611;
+const DECEMBER: i64 = 202_612;
+
+/// Fees of a number's two months.
+fn fees(number: &Number, tariffs: &[Tariff]) -> [(i64, Totals); 2] {
+    let [before, after] = number.terms;
+    let (old, new) = (&tariffs[before.tariff], &tariffs[after.tariff]);
+    let voice = |package: bool, version: &Version| if package { version.package.0 } else { 0 };
+    let recording = |version: &Version, days: i64, of: i64| {
+        divided(i128::from(version.recording_fee) * i128::from(days), i128::from(of), version.rounding)
+    };
+    let (november, december) = (old.at_first_of_month(NOW), new.at_first_of_month(LATER));
+    // From the 10th to the 23rd by the first terms, from the 23rd to the 30th by the second; whichever has it first says
+    // what it costs.
+    let recorded = match (before.recording, after.recording) {
+        (true, true) => recording(november, 21, 30),
+        (true, false) => recording(november, 14, 30),
+        (false, true) => recording(new.at_first_of_month(NOW), 8, 30),
+        (false, false) => 0,
+    };
+    let first = Totals {
+        setup: old.at(NOW).setup,
+        functions: november.schedule_fee + 5_000_000 + recorded,
+        voice: voice(before.package, november),
+        ..Totals::default()
+    };
+    let whole_month = if after.recording { recording(december, 31, 31) } else { 0 };
+    let second = Totals {
+        functions: december.schedule_fee + 5_000_000 + whole_month,
+        voice: voice(after.package, december),
+        ..Totals::default()
+    };
+    [(NOVEMBER, first), (DECEMBER, second)]
+}
+
 /// By number (place) and month.
 pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTreeMap<(usize, i64), Totals> {
     let mut totals: BTreeMap<(usize, i64), Totals> = BTreeMap::new();
     for (place, number) in numbers.iter().enumerate() {
-        let tariff = &tariffs[number.tariff];
-        let first = totals.entry((place, tariff.zone.month(NOW))).or_default();
-        first.setup = tariff.at(NOW).setup;
-        first.functions = tariff.at_first_of_month(NOW).schedule_fee + 5_000_000;
-        first.voice = if number.package { tariff.at_first_of_month(NOW).package.0 } else { 0 };
+        totals.extend(fees(number, tariffs).map(|(month, fees)| ((place, month), fees)));
     }
     let mut calls: BTreeMap<(usize, i64, usize), Vec<&Record>> = BTreeMap::new();
     for record in records {
         let number = &numbers[record.number];
-        let tariff = &tariffs[number.tariff];
-        let month = tariff.zone.month(record.started.div_euclid(1_000));
+        let started = record.started.div_euclid(1_000);
+        let tariff = &tariffs[number.terms_at(started).tariff];
+        let month = tariff.zone.month(started);
         calls.entry((record.number, month, record.call)).or_default().push(record);
         let total = totals.entry((record.number, month)).or_default();
         let Some((seconds, per_minute)) = record.charged(tariff) else { continue };
-        let rounding = tariff.at(record.started.div_euclid(1_000)).rounding;
-        if number.package {
-            let version = tariff.at_first_of_month(record.started.div_euclid(1_000));
+        // A package taken or left within the month counts from the next.
+        let (terms, of_month) = if month == NOVEMBER { (number.terms[0], NOW) } else { (number.terms[1], LATER) };
+        if terms.package {
+            let version = tariffs[terms.tariff].at_first_of_month(of_month);
             let price = |used: i64| {
                 let beyond = (used - version.package.1 * 60).max(0);
                 sixtieth(i128::from(beyond) * i128::from(version.package.2), version.rounding)
             };
             total.voice += price(total.charged_seconds + seconds) - price(total.charged_seconds);
         } else {
-            total.voice += sixtieth(i128::from(seconds) * i128::from(per_minute), rounding);
+            total.voice += sixtieth(i128::from(seconds) * i128::from(per_minute), tariff.at(started).rounding);
         }
         total.charged_seconds += seconds;
     }

@@ -9,7 +9,7 @@ pub mod sip;
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     time::Duration,
 };
 
@@ -20,10 +20,10 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use self::{http::Connection, sip::Phone};
-use crate::harness::{Cluster, eventually, workspace};
+use crate::harness::{Cluster, eventually, launch, workspace};
 
 /// The token of the examples' Secret.
 pub const TOKEN: &str = "demo-token-change-me";
@@ -44,8 +44,8 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A control plane with the examples' platform folder, no operator yet.
-    pub async fn new() -> Self {
+    /// A control plane with the definitions alone, no operator yet.
+    pub async fn bare() -> Self {
         let cluster = Cluster::own().await;
         let folder = workspace().folder("operator-");
         let (sip, http) = (free_udp_port(), free_tcp_port());
@@ -53,7 +53,13 @@ impl Rig {
         let crds = root().join("crds");
         rig.cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).await.ok();
         rig.cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).await.ok();
-        for name in ["namespaces", "secrets", "number-pool", "tariff", "holiday-calendar", "tenant"] {
+        rig
+    }
+
+    /// The same with the examples' platform folder but the gateway.
+    pub async fn new() -> Self {
+        let rig = Self::bare().await;
+        for name in ["00-namespaces", "secrets", "number-pool", "tariff", "holiday-calendar", "tenant"] {
             rig.apply(&read_example(&format!("platform/{name}.yaml"))).await;
         }
         rig
@@ -111,28 +117,22 @@ impl Rig {
     /// Starts the operator. It need not be ready when this returns.
     pub fn start(&mut self, flags: &[&str]) {
         assert!(self.operator.is_none(), "one operator at a time");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
-        // A test run that is killed takes its operator along.
-        let mut command = Command::new("setpriv");
+        let mut command = launch::fourhundred();
         command
-            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_fourhundred"), "operator"])
+            .arg("operator")
             .args(["--gateway-namespaces", "telephony", "--namespace", "default"])
             .args(["--bind", "127.0.0.1", "--http", "127.0.0.1:0", "--log", "info"])
             .arg("--kubeconfig")
             .arg(self.cluster.kubeconfig(fourhundred::runtime::control_plane::ADMIN))
             .arg("--data")
             .arg(self.data())
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .kill_on_drop(true);
+            .args(flags);
         for (flag, value) in [("--clock-at", TUESDAY), ("--leader-election", "none")] {
             if !flags.contains(&flag) {
                 command.args([flag, value]);
             }
         }
-        self.operator = Some(command.spawn().expect("setpriv (util-linux) and the operator start"));
+        self.operator = Some(launch::start(command, &self.log()));
     }
 
     /// SIGKILL.

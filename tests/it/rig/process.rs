@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     time::Duration,
 };
 
@@ -13,11 +13,11 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, Command},
+    process::Child,
 };
 
 use super::PATIENCE;
-use crate::harness::{Cluster, eventually};
+use crate::harness::{Cluster, eventually, launch};
 
 /// See the module's text. Dropping it kills it.
 pub struct Process {
@@ -33,9 +33,9 @@ impl Process {
         std::fs::create_dir_all(&folder).unwrap();
         // Written by the process once it listens.
         let _ = std::fs::remove_file(folder.join("data/http.addr"));
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_fourhundred"), "operator"])
+        let mut command = launch::fourhundred();
+        command
+            .arg("operator")
             .args(["--gateway-namespaces", "telephony", "--namespace", "default"])
             .args(["--bind", "127.0.0.1", "--http", "127.0.0.1:0"])
             .env("FOURHUNDRED_LOG", "info")
@@ -43,14 +43,8 @@ impl Process {
             .arg(cluster.kubeconfig(user))
             .arg("--data")
             .arg(folder.join("data"))
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("setpriv (util-linux) and the operator start");
-        Self { child, folder, name: name.to_owned() }
+            .args(flags);
+        Self { child: launch::start(command, &folder.join("log")), folder, name: name.to_owned() }
     }
 
     /// The same, and waits until it knows every object.
@@ -84,7 +78,11 @@ impl Process {
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// Head and body of an answer of the probes' listener.

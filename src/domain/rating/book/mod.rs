@@ -109,6 +109,11 @@ impl PriceBook {
         self.version_on(self.zone.to_datetime(instant).date())
     }
 
+    /// The first instant of a version.
+    pub fn begins_at(&self, version: &Version) -> Timestamp {
+        version.effective_from.to_zoned(self.zone.clone()).map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+
     /// The usage month of an instant.
     pub fn month_of(&self, instant: Timestamp) -> Month {
         Month::of(instant, &self.zone)

@@ -1,5 +1,5 @@
 use super::bench::{Bench, LegOf, NUMBER, OTHER_NUMBER, at, binding, now, part, prices};
-use crate::ledger::{BindingChanges, Booking, Kept, Ledger as _, UnratedReason};
+use crate::ledger::{BindingChanges, Booking, Kept, Ledger as _, ListScope, UnratedReason, WholeList};
 
 /// Whether a call that starts at `instant` finds a holder.
 async fn is_held(bench: &Bench, instant: &str) -> bool {
@@ -51,6 +51,45 @@ async fn a_leaf_that_splits_ends_no_binding() {
     }
     assert_eq!(ended, 0);
     assert!(is_held(&bench, "2026-11-22T08:00:00+08:00").await);
+}
+
+#[tokio::test]
+async fn a_number_that_another_part_still_names_stays_bound_by_what_that_part_says() {
+    let mut bench = Bench::held().await;
+    let merged_at = at("2026-11-21T08:00:00+08:00");
+    let mut moved = binding(NUMBER, "acme", &prices("0.60"));
+    moved.functions = vec!["Schedule".to_owned()];
+    let apply = async |bench: &Bench, leaf: &str, entries: Vec<_>| {
+        bench.ledger().apply_bindings(part(leaf, entries), merged_at).await.unwrap()
+    };
+    assert_eq!(apply(&bench, "0", vec![moved.clone()]).await.changed, 1);
+    bench.reopen();
+    // The old leaf again, as after a crash that came before it was emptied: it says nothing new.
+    let old = || vec![binding(NUMBER, "acme", &prices("0.60")), binding(OTHER_NUMBER, "acme", &prices("0.60"))];
+    assert_eq!(apply(&bench, "", old()).await, BindingChanges::default());
+    // The new leaf goes, the old one still names the number.
+    let back = apply(&bench, "0", Vec::new()).await;
+    assert_eq!((back.changed, back.ended), (1, 0));
+    assert!(is_held(&bench, "2026-11-22T08:00:00+08:00").await);
+    assert_eq!(apply(&bench, "", Vec::new()).await.ended, 2);
+    assert!(!is_held(&bench, "2026-11-23T08:00:00+08:00").await);
+}
+
+#[tokio::test]
+async fn what_no_part_of_the_whole_list_names_is_held_by_nobody_from_then_on() {
+    let bench = Bench::held().await;
+    let prices = prices("0.60");
+    bench.ledger().apply_bindings(part("0", vec![binding(NUMBER, "acme", &prices)]), now()).await.unwrap();
+    let listed = |scope: ListScope, parts: &[&str]| WholeList {
+        scope,
+        parts: parts.iter().map(|leaf| WholeList::part("telephony/east", "acme", leaf)).collect(),
+    };
+    let at_noon = at("2026-11-24T12:00:00+08:00");
+    let elsewhere = listed(ListScope::Gateway("telephony/west".to_owned()), &[]);
+    assert_eq!(bench.ledger().keep_only(elsewhere, at_noon).await.unwrap(), BindingChanges::default());
+    let ended = bench.ledger().keep_only(listed(ListScope::All, &["0"]), at_noon).await.unwrap().ended;
+    assert_eq!(ended, 1, "only the old leaf named the other number");
+    assert!(is_held(&bench, "2026-11-24T12:00:00+08:00").await);
 }
 
 #[tokio::test]

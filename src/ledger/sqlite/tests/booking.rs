@@ -41,6 +41,46 @@ async fn other_content_under_the_same_identity_is_kept_aside_and_charges_nothing
 }
 
 #[tokio::test]
+async fn a_record_of_the_days_to_come_is_refused() {
+    let bench = Bench::held().await;
+    let ahead = |hours: i64| {
+        let started_at = now() + jiff::SignedDuration::from_hours(hours);
+        LegOf { started_at, ..LegOf::call(&format!("in {hours} h").replace(' ', "-"), 60) }.received()
+    };
+    let bookings = bench.book(vec![ahead(23), ahead(25)]).await;
+    let sentence = "startedAt is more than a day ahead of the biller's clock".to_owned();
+    assert_eq!(bookings, [Booking::Booked, Booking::Refused(sentence)]);
+}
+
+#[tokio::test]
+async fn what_the_caller_pays_is_kept_outside_every_total() {
+    let bench = Bench::new();
+    let mut prices = prices("0.60");
+    let priced = prices.book.get().replace(r#"{"enterprise":"0.60"}"#, r#"{"caller":"0.11","enterprise":"0.60"}"#);
+    prices.book = serde_json::value::RawValue::from_string(priced).unwrap();
+    bench.ledger().keep_price_book(prices.clone(), now()).await.unwrap();
+    bench.ledger().apply_bindings(part("", vec![binding(NUMBER, "acme", &prices)]), now()).await.unwrap();
+    let callers_leg = LegOf { leg: 0, ..LegOf::call("a84b", 90) }.received();
+    assert_eq!(bench.book(vec![callers_leg]).await, [Booking::Booked]);
+    let kept: String =
+        bench.outside().query_row("SELECT information FROM caller_information", [], |row| row.get(0)).unwrap();
+    assert!(kept.contains(r#""amount":"0.22""#), "{kept}");
+    let usage = bench.usage(NUMBER).await;
+    assert_eq!((usage.charges.voice, usage.charged_seconds), (yuan("0.00"), 0));
+}
+
+#[tokio::test]
+async fn the_prices_that_numbers_are_charged_by_are_those_of_the_last_binding() {
+    let bench = Bench::held().await;
+    let book = prices("0.70");
+    bench.ledger().keep_price_book(book.clone(), now()).await.unwrap();
+    bench.ledger().apply_bindings(part("0", vec![binding(NUMBER, "acme", &book)]), now()).await.unwrap();
+    let in_force = bench.ledger().books_in_force().await.unwrap();
+    assert_eq!(in_force.len(), 1);
+    assert_eq!((in_force[0].tariff.as_str(), in_force[0].document.as_str()), ("standard", book.book.get()));
+}
+
+#[tokio::test]
 async fn a_record_nobody_answers_for_is_kept_and_rated_when_its_binding_comes() {
     let bench = Bench::new();
     let record = LegOf::call("early", 61).received();

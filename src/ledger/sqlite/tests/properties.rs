@@ -3,6 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::bench::{Bench, LegOf, NUMBER, OTHER_NUMBER, at, binding, now, part, prices};
+use crate::domain::rating::Charge;
+use crate::domain::rating::book::PriceBook;
 use crate::ledger::{Booking, Ledger as _, Usage};
 
 /// One leg as the generator draws it.
@@ -72,9 +74,29 @@ async fn book_all(batches: Vec<Vec<LegOf>>) -> (Bench, Vec<Vec<Booking>>) {
     bench.ledger().apply_bindings(part("", vec![binding(NUMBER, "acme", &prices), packaged]), now()).await.unwrap();
     let mut bookings = Vec::new();
     for batch in batches {
-        bookings.push(bench.book(batch.iter().map(LegOf::received).collect()).await);
+        let records = batch.iter().map(LegOf::received).collect();
+        bookings.push(bench.ledger().book(records, at("2026-12-01T00:00:00+08:00")).await.unwrap());
     }
     (bench, bookings)
+}
+
+/// Postings whose amount is not what the price book of their binding comes to, by the ledger's own tables alone.
+fn unsound_postings(bench: &Bench) -> Vec<String> {
+    let file = bench.outside();
+    let sql = "SELECT p.amount, p.charge, b.body FROM postings p JOIN bindings bound ON bound.id = p.binding
+        LEFT JOIN price_books b ON 'sha256:' || lower(hex(b.digest)) = json_extract(p.charge, '$.price.book')";
+    let mut statement = file.prepare(sql).unwrap();
+    let postings = statement
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .unwrap();
+    let sound = |(amount, charge, book): &(i64, String, String)| {
+        let charge: Charge = serde_json::from_str(charge).unwrap();
+        let book = PriceBook::new(&serde_json::from_str(book).unwrap()).unwrap();
+        charge.amount.micros() == *amount && charge.recompute(&book) == Some(charge.amount)
+    };
+    let postings: Vec<_> = postings.collect::<Result<_, _>>().unwrap();
+    assert!(!postings.is_empty(), "at least a set-up fee");
+    postings.into_iter().filter(|posting| !sound(posting)).map(|(_, charge, _)| charge).collect()
 }
 
 fn told(usage: &Usage) -> (u64, u64, u64, i64) {
@@ -113,6 +135,89 @@ proptest! {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             ).unwrap();
             prop_assert_eq!(kept, posted);
+            let postings = unsound_postings(&bench);
+            prop_assert!(postings.is_empty(), "{:?}", postings);
+            Ok(())
+        })?;
+    }
+}
+
+/// One of a number's lives: who holds it from when on, and by what terms; nobody between lives.
+#[derive(Debug, Clone)]
+struct Life {
+    tenant: &'static str,
+    hours: i64,
+    gap_hours: i64,
+    per_minute: &'static str,
+    package: bool,
+    functions: Vec<&'static str>,
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let functions = prop::sample::subsequence(vec!["Schedule", "Recording"], 0..=2);
+    (prop::sample::select(vec!["acme", "borealis"]), 1..400_i64, 0..60_i64, any::<bool>(), any::<bool>(), functions)
+        .prop_map(|(tenant, hours, gap_hours, dear, package, functions)| Life {
+            tenant,
+            hours,
+            gap_hours,
+            per_minute: if dear { "0.70" } else { "0.60" },
+            package,
+            functions,
+        })
+}
+
+/// Lives a number through, with a look at the fees after each; gives the last instant.
+async fn live(bench: &Bench, lives: &[Life]) -> jiff::Timestamp {
+    let hours = jiff::SignedDuration::from_hours;
+    let mut now = at("2026-11-03T00:00:00+08:00");
+    for life in lives {
+        let prices = prices(life.per_minute);
+        bench.ledger().keep_price_book(prices.clone(), now).await.unwrap();
+        let mut entry = binding(NUMBER, life.tenant, &prices);
+        entry.since = now;
+        entry.package = life.package.then(|| "m10".to_owned());
+        entry.functions = life.functions.iter().map(|name| (*name).to_owned()).collect();
+        bench.ledger().apply_bindings(part("", vec![entry]), now).await.unwrap();
+        let call = LegOf { started_at: now, ..LegOf::call(&now.to_string(), 700) };
+        bench.ledger().book(vec![call.received()], now).await.unwrap();
+        now += hours(life.hours);
+        bench.ledger().accrue(now).await.unwrap();
+        if life.gap_hours > 0 {
+            bench.ledger().apply_bindings(part("", Vec::new()), now).await.unwrap();
+            now += hours(life.gap_hours);
+        }
+    }
+    now
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    /// Changes of hands, tariff, package and functions within the month: every line comes out of its price book again,
+    /// and looks at the fees in between book what one look at the end would.
+    #[test]
+    fn fees_of_a_number_that_changes_are_sound_whenever_they_are_looked_at(
+        lives in proptest::collection::vec(life(), 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let bench = Bench::new();
+            let end = live(&bench, &lives).await;
+            let later = end + jiff::SignedDuration::from_hours(24 * 40);
+            bench.ledger().accrue(later).await.unwrap();
+            let fees = |bench: &Bench| -> (i64, i64) {
+                let sql = "SELECT count(*), sum(amount) FROM postings";
+                bench.outside().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+            };
+            let once = fees(&bench);
+            // Everything again from the beginning, as after an accrual that left no mark.
+            bench.outside().execute("DELETE FROM accruals", []).unwrap();
+            let mut bench = bench;
+            bench.reopen();
+            bench.ledger().accrue(later).await.unwrap();
+            prop_assert_eq!(fees(&bench), once);
+            let postings = unsound_postings(&bench);
+            prop_assert!(postings.is_empty(), "{:?}", postings);
             Ok(())
         })?;
     }

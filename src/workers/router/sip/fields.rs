@@ -67,7 +67,7 @@ pub struct Address<'a> {
     pub parameters: &'a [u8],
 }
 
-/// `"Display" <uri>;parameters`, `<uri>`, or `uri;parameters`. Only the first of several is read.
+/// `"Display" <uri>;parameters`, `<uri>`, or `uri;parameters`. One value: see [`values`] for several.
 pub fn parse_address(value: &[u8]) -> Option<Address<'_>> {
     let value = trim(value);
     let (uri, parameters) = match outside_quotes(value, b'<') {
@@ -82,6 +82,30 @@ pub fn parse_address(value: &[u8]) -> Option<Address<'_>> {
     let readable =
         !uri.is_empty() && uri.contains(&b':') && !uri.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b'"');
     readable.then_some(Address { uri, parameters })
+}
+
+/// The values of a field that may have several in one line (RFC 3261 §7.3.1): cut at commas outside quotes and `<…>`.
+pub fn values(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let end = top_level_comma(line).unwrap_or(line.len());
+        rest = line.get(end + 1..);
+        line.get(..end)
+    })
+}
+
+fn top_level_comma(line: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = line.get(from..)?;
+        let comma = outside_quotes(rest, b',');
+        match outside_quotes(rest, b'<').filter(|open| comma.is_none_or(|comma| *open < comma)) {
+            // A bracket that never closes holds whatever follows.
+            Some(open) => from += open + rest.get(open..)?.iter().position(|byte| *byte == b'>')?,
+            None => return comma.map(|comma| from + comma),
+        }
+    }
 }
 
 /// The value of `;name=value`; empty where it stands without one.
@@ -137,4 +161,24 @@ pub(super) fn is_token(byte: u8) -> bool {
 /// Without white space (line ends of folded values among it) around.
 pub(super) fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_cut_at_commas_that_stand_between_them() {
+        for (line, expected) in [
+            ("<sip:alice@op>, <tel:+8675522223333>", vec!["<sip:alice@op>", "<tel:+8675522223333>"]),
+            ("\"A, \\\"<B\" <sip:a,b@op>;x=1 ,tel:112", vec!["\"A, \\\"<B\" <sip:a,b@op>;x=1", "tel:112"]),
+            ("<sip:a@op", vec!["<sip:a@op"]),
+            ("<sip:a@op, <sip:b@op", vec!["<sip:a@op, <sip:b@op"]),
+            ("a,,b,", vec!["a", "", "b", ""]),
+            ("", vec![""]),
+        ] {
+            let cut: Vec<_> = values(line.as_bytes()).map(|value| std::str::from_utf8(trim(value)).unwrap()).collect();
+            assert_eq!(cut, expected, "{line}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod fields;
 pub mod redirect;
+pub mod remembered;
 pub mod scan;
 pub mod turns;
 pub mod uri;

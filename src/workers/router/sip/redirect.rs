@@ -18,9 +18,10 @@ use super::write::Answer;
 use crate::domain::routing::compiled::CompiledDestination;
 use crate::domain::routing::decide::{CallFacts, decide_at};
 use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations, Outcome, Reason};
-use crate::domain::routing::document::{NumberFormat, OriginalCalled, Transport};
+use crate::domain::routing::document::{NumberFormat, OriginalCalled};
 use crate::domain::routing::head::CompiledHead;
 use crate::domain::routing::plan::Plan;
+use crate::workers::router::shedding::{Admission, Shedding};
 
 /// Where an answer goes when a Via names no port (RFC 3261 §18.2.2).
 const DEFAULT_PORT: u16 = 5060;
@@ -37,7 +38,13 @@ pub struct Place<'a> {
     pub head: &'a CompiledHead,
     pub reply_port: ReplyPort,
     pub decision_parameter: DecisionParameter,
-    pub admission: Admission,
+}
+
+/// What a socket keeps from one datagram to the next.
+#[derive(Debug, Default)]
+pub struct Memory {
+    pub turns: TurnMemory,
+    pub shedding: Shedding,
 }
 
 /// Which port an answer goes to where the request does not say `rport`.
@@ -55,13 +62,6 @@ pub enum DecisionParameter {
     #[default]
     Absent,
     Present,
-}
-
-/// Whether new calls of this peer are served now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    Admit,
-    Shed { retry_after_seconds: u16 },
 }
 
 /// What became of a datagram: a closed set that metrics count by.
@@ -103,7 +103,7 @@ pub fn answer(
     source: SocketAddr,
     datagram: &[u8],
     now: Timestamp,
-    turns: &mut TurnMemory,
+    memory: &mut Memory,
     out: &mut Vec<u8>,
 ) -> Reply {
     let silent = |handled| Reply { handled, to: None };
@@ -117,7 +117,7 @@ pub fn answer(
         _ => {}
     }
     let exchange = Exchange { place, request: &request, source, now };
-    let handled = exchange.handle(turns, out);
+    let handled = exchange.handle(memory, out);
     Reply { handled, to: Some(exchange.reply_address()) }
 }
 
@@ -129,7 +129,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    fn handle(&self, turns: &mut TurnMemory, out: &mut Vec<u8>) -> Handled {
+    fn handle(&self, memory: &mut Memory, out: &mut Vec<u8>) -> Handled {
         let request = self.request;
         if let Some(fault) = request.fault {
             let status = if fault == Fault::Version { 505 } else { 400 };
@@ -163,14 +163,15 @@ impl Exchange<'_> {
             answer.end();
             return Handled::Options;
         }
-        if let Admission::Shed { retry_after_seconds } = self.place.admission {
+        let admission = memory.shedding.admit(self.source.ip(), self.request_hash(), self.now);
+        if let Admission::Shed { retry_after_seconds } = admission {
             let mut answer = self.begin(out, 503, "Service Unavailable");
             reason(&mut answer, 42, "Switching equipment congestion");
             answer.field("Retry-After", format_args!("{retry_after_seconds}"));
             answer.end();
             return Handled::Shed;
         }
-        self.invite(&uri, turns, out)
+        self.invite(&uri, &mut memory.turns, out)
     }
 
     fn not_served(&self, out: &mut Vec<u8>) -> Handled {
@@ -350,10 +351,7 @@ impl fmt::Display for ContactUri<'_> {
             NumberFormat::National => write!(f, "sip:{}", self.destination.number.number().as_str())?,
             NumberFormat::E164 => write!(f, "sip:+{}", self.destination.number.e164().as_str())?,
         }
-        write!(f, "@{};user=phone", trunk.authority)?;
-        if trunk.transport == Transport::Tcp {
-            f.write_str(";transport=tcp")?;
-        }
+        write!(f, "@{};user=phone{}", trunk.authority, trunk.transport_parameter())?;
         match &self.decision {
             Some(decision) => write!(f, ";decision={decision}"),
             None => Ok(()),

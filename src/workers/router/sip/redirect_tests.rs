@@ -1,12 +1,12 @@
 //! The redirect server, datagram by datagram.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::redirect::{Admission, DecisionParameter, Handled, Place, Reply, ReplyPort, answer};
-use super::turns::TurnMemory;
+use super::redirect::{DecisionParameter, Handled, Memory, Place, Reply, ReplyPort, answer};
 use crate::domain::routing::decision::Reason;
 use crate::domain::routing::document::{
     Exhausted, Head, NumberFormat, Numbers, OriginalCalled, Part, Strategy as GroupStrategy, Target, Transport,
@@ -14,6 +14,7 @@ use crate::domain::routing::document::{
 use crate::domain::routing::load::plan_of;
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::worlds;
+use crate::workers::router::shedding::Shedding;
 
 const SOURCE: &str = "127.0.0.1:40001";
 
@@ -32,8 +33,7 @@ struct Bench {
     plan: Plan,
     reply_port: ReplyPort,
     decision_parameter: DecisionParameter,
-    admission: Admission,
-    turns: TurnMemory,
+    memory: Memory,
     now: Timestamp,
 }
 
@@ -43,8 +43,7 @@ impl Bench {
             plan,
             reply_port: ReplyPort::Source,
             decision_parameter: DecisionParameter::Absent,
-            admission: Admission::Admit,
-            turns: TurnMemory::default(),
+            memory: Memory::default(),
             now: "2026-11-23T10:00:00+08:00".parse().unwrap(),
         }
     }
@@ -61,11 +60,10 @@ impl Bench {
             head: self.plan.head("telephony/east").unwrap(),
             reply_port: self.reply_port,
             decision_parameter: self.decision_parameter,
-            admission: self.admission,
         };
         let mut out = b"left over from before".to_vec();
         let source: SocketAddr = SOURCE.parse().unwrap();
-        let reply = answer(&place, source, datagram, self.now, &mut self.turns, &mut out);
+        let reply = answer(&place, source, datagram, self.now, &mut self.memory, &mut out);
         (reply, String::from_utf8(out).unwrap())
     }
 
@@ -202,6 +200,10 @@ fn the_caller_is_the_asserted_identity_and_privacy_withholds_it() {
     assert_eq!(contact(""), None, "From is on the deny list");
     assert_eq!(contact("P-Asserted-Identity: \"A\" <sip:+8675522223333@op.example>\r\n").unwrap(), "075566660002");
     assert_eq!(contact("P-Asserted-Identity: <tel:+86-755-2222-3333>\r\n").unwrap(), "075566660002");
+    let both = "P-Asserted-Identity: <sip:alice@op.example>, <tel:+8675522223333>\r\n";
+    assert_eq!(contact(both).unwrap(), "075566660002", "RFC 3325 §9.1's own form, a name and a number");
+    let two_lines = "P-Asserted-Identity: \"A, B\" <sip:alice@op.example>\r\nP-Asserted-Identity: tel:075522223333\r\n";
+    assert_eq!(contact(two_lines).unwrap(), "075566660002");
     // Withheld: the deny list does not know the number, its area still routes.
     let withheld = "P-Asserted-Identity: <tel:+86-755-2222-3333>\r\nPrivacy: header;id\r\n";
     assert_eq!(contact(withheld).unwrap(), "075566660002");
@@ -339,10 +341,18 @@ fn an_announcement_is_one_contact_and_a_release_adds_none() {
 #[test]
 fn under_overload_new_calls_are_shed_and_options_answered() {
     let mut bench = Bench::new(worlds::plan());
-    bench.admission = Admission::Shed { retry_after_seconds: 4 };
-    let answer = bench.answer(&invite("sip:02138880003@x"));
-    assert_eq!(status(&answer), 503);
-    assert_eq!(fields(&answer, "Retry-After"), ["4"]);
+    bench.memory.shedding = Shedding::new(NonZeroU32::new(1));
+    let first = format!("\r\n\r\n{}", invite("sip:02138880003@x"));
+    for _ in 0..3 {
+        assert_eq!(status(&bench.answer(&first)), 302, "a repetition is no new call");
+    }
+    let broken = invite("sip:02138880003@x").replace("Content-Length: 0", "Content-Length: 9");
+    assert_eq!(status(&bench.answer(&broken)), 400);
+    let second = invite("sip:02138880003@x").replace("a84b4c76", "b");
+    let answer = bench.answer(&format!("\r\n{second}"));
+    assert_eq!(status(&answer), 503, "line ends in front do not hide it");
+    assert_eq!(bench.answer(&second), answer);
+    assert_eq!(fields(&answer, "Retry-After"), ["1"]);
     assert_eq!(fields(&answer, "Reason"), ["Q.850;cause=42;text=\"Switching equipment congestion\""]);
     assert_eq!(status(&bench.answer(&request("OPTIONS", "sip:x", "sip:021@x", ""))), 200);
 }
@@ -365,10 +375,9 @@ proptest! {
             head: bench.plan.head("telephony/east").unwrap(),
             reply_port: ReplyPort::Via,
             decision_parameter: DecisionParameter::Present,
-            admission: Admission::Admit,
         };
         let mut out = Vec::new();
-        let reply = answer(&place, SOURCE.parse().unwrap(), &datagram, bench.now, &mut bench.turns, &mut out);
+        let reply = answer(&place, SOURCE.parse().unwrap(), &datagram, bench.now, &mut bench.memory, &mut out);
         match reply.to {
             None => prop_assert!(out.is_empty()),
             Some(to) => {

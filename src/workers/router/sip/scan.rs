@@ -132,6 +132,15 @@ impl<'a> Collected<'a> {
         self.fault.get_or_insert(fault);
     }
 
+    /// The tag of From or To.
+    fn tag_of(&mut self, address: &'a [u8]) -> Option<&'a [u8]> {
+        let parsed = parse_address(address);
+        if parsed.is_none() {
+            self.fault(Fault::Address);
+        }
+        parameter(parsed?.parameters, b"tag")
+    }
+
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
         let is = |long: &str, short: u8| {
             name.eq_ignore_ascii_case(long.as_bytes())
@@ -234,27 +243,14 @@ fn finish<'a>(
     if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
         return Err(Unanswerable::Unreadable);
     }
-    if let Some(length) = seen.content_length {
-        match number(length) {
-            Some(length) if length as usize <= body.len() => {}
-            _ => seen.fault(Fault::ContentLength),
-        }
+    let is_short = |length| number(length).is_none_or(|length| length as usize > body.len());
+    if seen.content_length.is_some_and(is_short) {
+        seen.fault(Fault::ContentLength);
     }
     if call_id.is_empty() || call_id.iter().any(u8::is_ascii_whitespace) {
         seen.fault(Fault::CallId);
     }
-    let mut tags = [&[][..]; 2];
-    let mut has_to_tag = false;
-    for (position, (address, tag)) in [from, to].into_iter().zip(&mut tags).enumerate() {
-        match parse_address(address) {
-            Some(parsed) => {
-                let found = parameter(parsed.parameters, b"tag");
-                has_to_tag |= position == 1 && found.is_some();
-                *tag = found.unwrap_or_default();
-            }
-            None => seen.fault(Fault::Address),
-        }
-    }
+    let (from_tag, to_tag) = (seen.tag_of(from), seen.tag_of(to));
     let cseq_number = match parse_cseq(cseq) {
         Some((number, named)) if named == method => number,
         _ => {
@@ -268,9 +264,9 @@ fn finish<'a>(
         vias: seen.vias,
         top_via,
         from,
-        from_tag: tags[0],
+        from_tag: from_tag.unwrap_or_default(),
         to,
-        has_to_tag,
+        has_to_tag: to_tag.is_some(),
         call_id,
         cseq,
         cseq_number,

@@ -1,6 +1,6 @@
 //! Phone numbers out of SIP and tel URIs, without allocation. Pure.
 
-use super::fields::{parse_address, trim};
+use super::fields::{parse_address, trim, values};
 use super::scan::Request;
 use crate::domain::numbering::{Caller, FourHundred};
 
@@ -84,21 +84,17 @@ fn until<'a>(text: &'a [u8], ends: &[u8]) -> &'a [u8] {
     text.split(|byte| ends.contains(byte)).next().unwrap_or_default()
 }
 
-/// The 400 number that was called, with or without the country code.
+/// The 400 number that was called, in any form that `POST /v1/route` reads too.
 pub fn called(uri: &Uri<'_>) -> Option<FourHundred> {
-    let digits = Digits::read(uri.user)?;
-    let text = digits.as_str();
-    let national =
-        ["+86", "0086", "86"].iter().find_map(|code| text.strip_prefix(code)).filter(|rest| rest.len() == 10);
-    national.unwrap_or(text).parse().ok()
+    FourHundred::from_called(Digits::read(uri.user)?.as_str())
 }
 
-/// Who calls (RFC 3325 §9.1): the asserted identity, for the peer is admitted, else From. Under `Privacy: id` the
-/// number is withheld; an asserted one still tells its area.
+/// Who calls (RFC 3325 §9.1): the first asserted identity with a number, for the peer is admitted, else From. Under
+/// `Privacy: id` the number is withheld; an asserted one still tells its area.
 pub fn caller(request: &Request<'_>) -> Caller {
     let withheld = is_withheld(request.privacy);
-    for line in request.asserted.iter() {
-        if let Some(digits) = parse_address(line).and_then(|address| number_of(address.uri)) {
+    for value in request.asserted.iter().flat_map(values) {
+        if let Some(digits) = parse_address(value).and_then(|address| number_of(address.uri)) {
             return if withheld { Caller::anonymous_from(digits.as_str()) } else { Caller::parse(digits.as_str()) };
         }
     }
@@ -136,6 +132,8 @@ mod tests {
             "sips:400-1000-868@10.0.0.1",
             "tel:+86-400-100-0868",
             "tel:4001000868;phone-context=+86",
+            "sip:179514001000868@10.0.0.1",
+            "sip:00864001000868@10.0.0.1",
         ] {
             let number = called(&parse_uri(uri.as_bytes()).unwrap()).map(|number| number.to_string());
             assert_eq!(number.as_deref(), Some("4001000868"), "{uri}");

@@ -1,0 +1,30 @@
+//! How calls are answered, for every command that runs a router.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+
+use crate::workers::router::sip::redirect::DecisionParameter;
+use crate::workers::router::udp::Answering;
+
+/// The flags of it.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct AnsweringFlags {
+    /// New calls a second of one SIP peer on one listener; more get 503 with Retry-After, so that other peers are
+    /// served. 0 sets no bound
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub calls_per_second_and_peer: u32,
+    /// Add to each contact a URI parameter `decision` (plan digest and rule), which a call record may echo
+    #[arg(long)]
+    pub decision_parameter: bool,
+}
+
+impl From<AnsweringFlags> for Answering {
+    fn from(flags: AnsweringFlags) -> Self {
+        let AnsweringFlags { calls_per_second_and_peer, decision_parameter } = flags;
+        Self {
+            decision_parameter: if decision_parameter { DecisionParameter::Present } else { DecisionParameter::Absent },
+            calls_per_second_and_peer: NonZeroU32::new(calls_per_second_and_peer),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The parts that a store holds, by name, and what was removed: what may come in, what has changed since when.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::disk::{PART_AT_MOST, is_part_name};
+use super::served::{ChangedPart, Family, root_of};
+use super::store::{BillingPart, Offer};
+use crate::domain::digest::Digest;
+use crate::domain::routing::load::{LoadedPart, load};
+use crate::domain::routing::plan::{CompiledPart, PartKey};
+use crate::runtime::sentence::with_causes;
+
+/// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
+const REMOVALS_AT_MOST: usize = 4_096;
+
+/// What a part is for.
+#[derive(Debug, Clone)]
+pub(super) enum Held {
+    Routing(PartKey),
+    Billing(BillingPart),
+}
+
+impl Held {
+    fn family(&self) -> Family {
+        match self {
+            Self::Routing(_) => Family::Routing,
+            Self::Billing(_) => Family::Billing,
+        }
+    }
+
+    /// `NAMESPACE/NAME`; price books are of no gateway.
+    pub(super) fn gateway(&self) -> Option<&str> {
+        match self {
+            Self::Routing(PartKey::Head(gateway)) => Some(gateway),
+            Self::Routing(PartKey::Leaf(key)) => Some(&key.gateway),
+            Self::Billing(BillingPart::Bindings(bindings)) => Some(&bindings.gateway),
+            Self::Billing(BillingPart::Prices(_)) => None,
+        }
+    }
+
+    fn key(&self) -> Option<&PartKey> {
+        match self {
+            Self::Routing(key) => Some(key),
+            Self::Billing(_) => None,
+        }
+    }
+}
+
+/// A part as it is held.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) digest: Digest,
+    cursor: u64,
+    pub(super) held: Held,
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    pub(super) parts: BTreeMap<String, Entry>,
+    /// Which part holds a head or a leaf: two parts for one would undo each other.
+    names: HashMap<PartKey, String>,
+    removed: BTreeMap<u64, (String, Family)>,
+    /// Removals up to this cursor are forgotten.
+    pub(super) horizon: u64,
+    pub(super) cursor: u64,
+    roots: HashMap<Family, (u64, Digest)>,
+}
+
+/// What became of an offer that stands.
+pub(super) enum Taken {
+    Unchanged,
+    /// With what routing needs of it, if it does.
+    Accepted(Option<CompiledPart>),
+}
+
+impl Holdings {
+    pub(super) fn take(&mut self, offer: &Offer<'_>) -> Result<Taken, String> {
+        if !is_part_name(offer.part) {
+            return Err(format!("{:?} is not a part's name", offer.part.chars().take(80).collect::<String>()));
+        }
+        if self.parts.get(offer.part).is_some_and(|held| held.digest == offer.digest) {
+            return Ok(Taken::Unchanged);
+        }
+        if offer.text.len() > PART_AT_MOST {
+            return Err(format!("the text has {} bytes, at most {PART_AT_MOST} are read", offer.text.len()));
+        }
+        let digest = Digest::of(offer.text.as_bytes());
+        if digest != offer.digest {
+            return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
+        }
+        let (held, compiled) = match load(offer.text).map_err(|error| with_causes(&error))? {
+            LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
+            LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
+            LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
+        };
+        self.admit(offer.part, &held)?;
+        if let Some(key) = held.key() {
+            self.names.insert(key.clone(), offer.part.to_owned());
+        }
+        self.cursor += 1;
+        self.removed.retain(|_, (part, _)| part != offer.part);
+        self.parts.insert(offer.part.to_owned(), Entry { digest, cursor: self.cursor, held });
+        Ok(Taken::Accepted(compiled))
+    }
+
+    /// One part, one place: a name never changes what it stands for, and no place has two names.
+    fn admit(&self, part: &str, held: &Held) -> Result<(), String> {
+        if let Some(other) = held.key().and_then(|key| self.names.get(key)).filter(|other| *other != part) {
+            return Err(format!("part {other} holds the same leaf or gateway already"));
+        }
+        let earlier = self.parts.get(part).map(|entry| &entry.held);
+        if earlier.is_some_and(|earlier| earlier.family() != held.family() || earlier.key() != held.key()) {
+            return Err("the part was of another gateway, namespace or leaf: this one needs its own name".to_owned());
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, part: &str) -> Option<Entry> {
+        let entry = self.parts.remove(part)?;
+        if let Some(key) = entry.held.key() {
+            self.names.remove(key);
+        }
+        self.cursor += 1;
+        self.removed.insert(self.cursor, (part.to_owned(), entry.held.family()));
+        if self.removed.len() > REMOVALS_AT_MOST
+            && let Some((oldest, _)) = self.removed.pop_first()
+        {
+            self.horizon = oldest;
+        }
+        Some(entry)
+    }
+
+    pub(super) fn changed(&self, family: Family, since: u64) -> Vec<ChangedPart> {
+        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family && entry.cursor > since);
+        let here = parts.map(|(part, entry)| ChangedPart { part: part.clone(), digest: Some(entry.digest) });
+        // To one who is told everything, what is gone was never there.
+        let removed = self.removed.range(since.saturating_add(1)..).filter(|(_, (_, of))| since > 0 && *of == family);
+        here.chain(removed.map(|(_, (part, _))| ChangedPart { part: part.clone(), digest: None })).collect()
+    }
+
+    /// Computed when asked for, and once per change.
+    pub(super) fn root(&mut self, family: Family) -> Digest {
+        if let Some((cursor, root)) = self.roots.get(&family)
+            && *cursor == self.cursor
+        {
+            return *root;
+        }
+        let parts = self.parts.iter().filter(|(_, entry)| entry.held.family() == family);
+        let root = root_of(parts.map(|(part, entry)| (part.as_str(), entry.digest)));
+        self.roots.insert(family, (self.cursor, root));
+        root
+    }
+}
