@@ -12,6 +12,7 @@ pub mod call;
 pub mod completion;
 pub mod crds;
 pub mod dev;
+pub mod diff;
 #[cfg(test)]
 mod documentation;
 pub mod explain_number;
@@ -27,6 +28,7 @@ mod reference;
 pub mod route;
 pub mod router;
 pub mod serve;
+pub mod simulate;
 pub mod target;
 pub mod test;
 
@@ -66,6 +68,10 @@ pub enum Command {
     Route(route::Arguments),
     /// Run a folder's routing tests
     Test(test::Arguments),
+    /// Tell what a change of manifests changes in calls
+    Diff(diff::Arguments),
+    /// Tell where calls would go, hour by hour, over a year
+    Simulate(simulate::Arguments),
     /// Rate call records by a folder's tariffs
     Rate(rate::Arguments),
     /// Try it all on this machine: a cluster of its own, the examples, calls and what they cost
@@ -100,6 +106,8 @@ impl Command {
             Self::Lint(_)
             | Self::Route(_)
             | Self::Test(_)
+            | Self::Diff(_)
+            | Self::Simulate(_)
             | Self::Rate(_)
             | Self::Dev(_)
             | Self::Get(_)
@@ -130,6 +138,8 @@ pub fn main() -> ExitCode {
             Command::Lint(arguments) => lint::run(&arguments),
             Command::Route(arguments) => route::run(&arguments),
             Command::Test(arguments) => test::run(&arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
+            Command::Simulate(arguments) => simulate::run(&arguments),
             Command::Rate(arguments) => rate::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
             Command::Serve(arguments) => serve::run(arguments).await,

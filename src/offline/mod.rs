@@ -6,10 +6,13 @@
 //! answers; nothing here reads a clock or a socket.
 
 pub mod claims;
+pub mod diff;
 pub mod lint;
 pub mod places;
 pub mod rating;
+pub mod revision;
 pub mod routing_test;
+pub mod simulate;
 pub mod stores;
 pub mod verdicts;
 

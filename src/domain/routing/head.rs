@@ -118,7 +118,12 @@ pub struct AnnouncementUri<'p> {
     pub(super) head: Option<&'p CompiledHead>,
 }
 
-impl AnnouncementUri<'_> {
+impl<'p> AnnouncementUri<'p> {
+    /// The name by which numbers ask for it.
+    pub const fn name(&self) -> &'p str {
+        self.name
+    }
+
     /// Whether the gateway lists the announcement.
     pub fn is_mapped(&self) -> bool {
         self.head.is_some_and(|head| head.announcements.contains_key(self.name))

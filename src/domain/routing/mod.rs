@@ -16,6 +16,7 @@ pub mod load;
 pub mod network;
 pub mod place;
 pub mod plan;
+pub mod timetable;
 pub mod trace;
 pub mod trie;
 pub mod turns;
