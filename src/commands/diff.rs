@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::folder;
 use super::output::{self, ManifestForm};
+use crate::folder::SKIPPED;
 use crate::offline::diff::{Difference, between, text};
 use crate::offline::revision::{Revision, RevisionError};
-use crate::folder::SKIPPED;
 use crate::offline::{Offline, OfflineError};
 
 const EXAMPLES: &str = "\

@@ -123,7 +123,7 @@ fn write(tables: &[Timetable], arguments: &Arguments, folder: &std::path::Path) 
         tell(format_args!("error: {} cannot be made: {error}", folder.display()));
         return ExitCode::from(2);
     }
-    let mut paths = String::new();
+    let mut paths = Vec::with_capacity(tables.len());
     for table in tables {
         let (end, written) = match arguments.output {
             Form::Text => ("txt", Ok(text::render(table))),
@@ -137,7 +137,7 @@ fn write(tables: &[Timetable], arguments: &Arguments, folder: &std::path::Path) 
             tell(format_args!("error: {} cannot be written: {error}", path.display()));
             return ExitCode::from(2);
         }
-        paths.push_str(&format!("{}\n", path.display()));
+        paths.push(path.display().to_string());
     }
-    output::end_with(&paths, ExitCode::SUCCESS)
+    output::end_with(&format!("{}\n", paths.join("\n")), ExitCode::SUCCESS)
 }

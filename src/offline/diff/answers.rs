@@ -90,8 +90,8 @@ fn exactly(number: &CompiledNumber, to: &CompiledTarget) -> String {
                 // A group of one in any order, and two lists that are walked one after the other, are the same calls.
                 match (group.strategy, members.len()) {
                     (Strategy::Percentage, _) | (_, 2..) if group.strategy != Strategy::InOrder => {
-                        let rest = overflow.iter().map(|next| format!(", {next}")).collect::<String>();
-                        format!("{how} {}{rest}", members.join(" | "))
+                        let drawn = format!("{how} {}", members.join(" | "));
+                        std::iter::once(drawn).chain(overflow).collect::<Vec<_>>().join(", ")
                     }
                     _ => members.into_iter().chain(overflow).collect::<Vec<_>>().join(", "),
                 }

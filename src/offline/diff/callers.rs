@@ -147,7 +147,7 @@ fn representative(
     let deeper: Vec<&CallerPattern> = patterns.iter().filter(|other| is_deeper(region, other)).collect();
     bases(prefix, group, named)
         .into_iter()
-        .flat_map(|(base, length)| complete(base, length, &deeper))
+        .filter_map(|(base, length)| complete(&base, length, &deeper))
         .find_map(|digits| fits(&digits))
 }
 
@@ -196,19 +196,19 @@ fn segments(prefix: &str) -> impl Iterator<Item = (String, Area)> {
 
 /// A number of `length` digits (or `base` itself, if it is longer) that begins with `base` and that none of `deeper`
 /// matches; none where they match all of them.
-fn complete(base: String, length: usize, deeper: &[&CallerPattern]) -> Option<String> {
+fn complete(base: &str, length: usize, deeper: &[&CallerPattern]) -> Option<String> {
     let taken = deeper.iter().any(|pattern| pattern.is_prefix() && base.starts_with(pattern.digits()));
     if taken {
         return None;
     }
     let touching: Vec<&CallerPattern> =
-        deeper.iter().copied().filter(|pattern| pattern.digits().starts_with(&base)).collect();
+        deeper.iter().copied().filter(|pattern| pattern.digits().starts_with(base)).collect();
     if touching.is_empty() || base.len() >= length {
         let exact = touching.iter().any(|pattern| !pattern.is_prefix() && pattern.digits() == base);
         let padding = "8".repeat(length.saturating_sub(base.len()));
         return (!exact).then(|| format!("{base}{padding}"));
     }
-    "8765432190".chars().find_map(|digit| complete(format!("{base}{digit}"), length, &touching))
+    "8765432190".chars().find_map(|digit| complete(&format!("{base}{digit}"), length, &touching))
 }
 
 /// The callers of some classes in words; `all` when they are every class there is.
@@ -319,8 +319,8 @@ mod tests {
     fn a_region_that_deeper_patterns_fill_is_empty() {
         let all_digits: Vec<String> = (0..10).map(|digit| format!("0105555{digit}*")).collect();
         let deeper: Vec<CallerPattern> = all_digits.iter().map(|text| text.parse().unwrap()).collect();
-        assert_eq!(complete("0105555".to_owned(), 12, &deeper.iter().collect::<Vec<_>>()), None);
+        assert_eq!(complete("0105555", 12, &deeper.iter().collect::<Vec<_>>()), None);
         let nine: Vec<&CallerPattern> = deeper.iter().take(9).collect();
-        assert!(complete("0105555".to_owned(), 12, &nine).unwrap().starts_with("01055559"));
+        assert!(complete("0105555", 12, &nine).unwrap().starts_with("01055559"));
     }
 }

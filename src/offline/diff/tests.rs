@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::callers::Lists;
 use super::*;
 use crate::domain::numbering::Caller;
-use crate::folder::Schemas;
+use crate::folder::{Folder, Schemas};
 use crate::offline::tests::{now, root};
 
 /// The examples with one file changed.

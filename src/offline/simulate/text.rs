@@ -76,7 +76,7 @@ fn heading(days: &[&Day], year: &[Day]) -> String {
     let mut left: Vec<&Day> = days.to_vec();
     let mut names = Vec::new();
     for (name, of_kind) in KINDS {
-        let all = year.iter().filter(|day| of_kind(day)).count();
+        let all = year.iter().filter(of_kind).count();
         let here = left.iter().filter(|day| of_kind(day)).count();
         if here * 2 > all {
             left.retain(|day| !of_kind(day));
