@@ -26,7 +26,8 @@ EXAMPLES
 
 OLD and NEW are each a folder, or else a revision of the Git repository that the current folder is in. Told is, for each
 number, which callers are told something else, from when and in which periods. It is exact, not sampled, for the time
-compared: 400 days from now unless told otherwise. Monthly caps are not looked at.
+compared: 400 days from now unless told otherwise, at most until the end of next year: plans carry no later holidays.
+Monthly caps are not looked at.
 
 Exit code: 0 no call is told anything else, 1 some are, 2 the question was wrong.";
 
@@ -61,8 +62,8 @@ pub struct Arguments {
     /// First instant compared; now when absent
     #[arg(long, value_name = "INSTANT")]
     pub from: Option<Timestamp>,
-    /// How many days are compared
-    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u16).range(1..=3660))]
+    /// How many days are compared, at most until the end of next year
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u16).range(1..=731))]
     pub days: u16,
     /// How it is printed
     #[arg(long, short, value_enum, default_value_t)]

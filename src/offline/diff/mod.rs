@@ -83,8 +83,10 @@ pub struct Span {
     pub until: String,
 }
 
-/// What is different between `old` and `new` from `from` until `until`.
+/// What is different between `old` and `new` from `from` until `until`, or until the days end that a plan of `from`
+/// carries: those of its year and the next.
 pub fn between(old: &Offline, new: &Offline, from: Timestamp, until: Timestamp) -> Result<Difference, OfflineError> {
+    let until = until.min(end_of_days(from));
     let (before, after) = (old.plan_at(from)?, new.plan_at(from)?);
     let (old_numbers, new_numbers) = (old.numbers(), new.numbers());
     let numbers: BTreeSet<FourHundred> = old_numbers.keys().chain(new_numbers.keys()).copied().collect();
@@ -98,6 +100,14 @@ pub fn between(old: &Offline, new: &Offline, from: Timestamp, until: Timestamp) 
     }
     let told = |at: Timestamp| instant(at, &zone);
     Ok(Difference { from: told(from), until: told(until), gateways: gateways(old, new), changes })
+}
+
+/// The first instant of which a plan made at `from` knows no statutory days.
+fn end_of_days(from: Timestamp) -> Timestamp {
+    let zone = parse_zone(DEFAULT_ZONE).unwrap_or(TimeZone::UTC);
+    let year = zone.to_datetime(from).year().saturating_add(2);
+    let first = jiff::civil::Date::new(year, 1, 1).ok().and_then(|day| day.to_zoned(zone).ok());
+    first.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
 }
 
 fn instant(at: Timestamp, zone: &TimeZone) -> String {
@@ -120,11 +130,18 @@ impl<'p> Comparison<'p> {
         self.plans.map(|plan| plan.number(self.number))
     }
 
+    /// Whether both sides read the same texts for the number: its leaf, and its gateway's settings, since the places of
+    /// announcements stand there.
+    fn stands_alike(&self, sides: &[&CompiledNumber]) -> bool {
+        let [one, other] = sides else { return false };
+        let [before, after] = self.plans;
+        let head = |plan: &Plan, number: &CompiledNumber| plan.head(&number.leaf.key.gateway).map(|head| head.digest);
+        one.leaf.digest == other.leaf.digest && head(before, one) == head(after, other)
+    }
+
     fn changes(&self, objects: &[&FourHundredNumber], zone: &TimeZone) -> Vec<Change> {
         let sides: Vec<&CompiledNumber> = self.sides().into_iter().flatten().collect();
-        if let [one, other] = sides.as_slice()
-            && one.leaf.digest == other.leaf.digest
-        {
+        if self.stands_alike(&sides) {
             return Vec::new();
         }
         let classes = classes(&sides, &patterns(objects), &areas(objects));
@@ -215,8 +232,7 @@ fn distinct<'p>(spans: &[(Timestamp, Timestamp, Moment<'p>)]) -> Vec<(Moment<'p>
 /// The spans of these moments, neighbours joined.
 fn merged(spans: &[(Timestamp, Timestamp, Moment<'_>)], chosen: &[&Moment<'_>]) -> Vec<(Timestamp, Timestamp)> {
     let mut merged: Vec<(Timestamp, Timestamp)> = Vec::new();
-    for (from, until, moment) in spans.iter().filter(|(_, _, moment)| chosen.contains(&moment)) {
-        let _ = moment;
+    for (from, until, _) in spans.iter().filter(|(_, _, moment)| chosen.contains(&moment)) {
         match merged.last_mut() {
             Some((_, end)) if end == from => *end = *until,
             _ => merged.push((*from, *until)),

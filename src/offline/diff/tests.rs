@@ -94,6 +94,26 @@ fn another_number_under_the_same_name_is_told_in_full() {
     assert_eq!(change.after, "shanghai (02166660004 for 25 s, at most 1)");
 }
 
+/// The number's own part of the plan is the same; where its announcements play is not.
+#[test]
+fn an_announcement_that_plays_elsewhere_is_told_by_the_numbers_that_play_it() {
+    let old = edited("platform/gateway.yaml", &[]);
+    let new = edited("platform/gateway.yaml", &[("sip:holiday@127.0.0.1:5080", "sip:holiday@127.0.0.1:5081")]);
+    // National Day lies in it.
+    let (from, until) = ("2026-09-01T00:00:00+08:00", "2026-11-01T00:00:00+08:00");
+    let told = between(&old, &new, from.parse().unwrap(), until.parse().unwrap()).unwrap();
+    assert!(!told.changes.is_empty(), "{}", text::plain(&told));
+    assert!(told.changes.iter().all(|change| change.when == "period holiday"), "{}", text::plain(&told));
+    assert!(told.changes[0].after.contains("sip:holiday@127.0.0.1:5081"), "{}", told.changes[0].after);
+}
+
+#[test]
+fn nothing_is_said_of_years_whose_days_the_plan_does_not_carry() {
+    let folder = edited("acme/hotline.yaml", &[]);
+    let told = between(&folder, &folder, now(), "2035-01-01T00:00:00+08:00".parse().unwrap()).unwrap();
+    assert_eq!(told.until, "2028-01-01T00:00:00+08:00");
+}
+
 #[test]
 fn a_denied_caller_and_a_trunk_are_told() {
     let old = edited("acme/hotline.yaml", &[]);
