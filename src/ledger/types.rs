@@ -188,7 +188,6 @@ pub struct WholeList {
 /// What a list is whole of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListScope {
-    All,
     /// Gateways of a namespace.
     Namespace(String),
     /// One gateway, `NAMESPACE/NAME`.
@@ -205,7 +204,6 @@ impl WholeList {
     pub(crate) fn misses(&self, part: &str) -> bool {
         let gateway = part.split(' ').next().unwrap_or_default();
         let in_scope = match &self.scope {
-            ListScope::All => true,
             ListScope::Namespace(namespace) => gateway.split('/').next() == Some(namespace),
             ListScope::Gateway(named) => gateway == named,
         };
@@ -327,8 +325,7 @@ mod tests {
     fn a_list_misses_only_what_it_ought_to_have() {
         let part = WholeList::part("telephony/east", "acme", "01");
         let list = |scope, parts: &[&str]| WholeList { scope, parts: parts.iter().map(|p| (*p).to_owned()).collect() };
-        assert!(list(ListScope::All, &[]).misses(&part));
-        assert!(!list(ListScope::All, &[&part]).misses(&part));
+        assert!(!list(ListScope::Namespace("telephony".to_owned()), &[&part]).misses(&part));
         assert!(list(ListScope::Namespace("telephony".to_owned()), &[]).misses(&part));
         assert!(!list(ListScope::Namespace("other".to_owned()), &[]).misses(&part));
         assert!(list(ListScope::Gateway("telephony/east".to_owned()), &[]).misses(&part));

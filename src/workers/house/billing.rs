@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn bindings_that_a_whole_list_does_not_have_were_withdrawn() {
         let store = store(&["0", "1"]);
-        let list = whole_list(&store, ListScope::All, &listed(&["plan-b1"])).unwrap();
+        let list = whole_list(&store, ListScope::Namespace("telephony".to_owned()), &listed(&["plan-b1"])).unwrap();
         assert_eq!(list.parts, BTreeSet::from(["telephony/east acme 1".to_owned()]));
         assert_eq!(withdrawn(&store, &list), ["telephony.plan-b0"]);
         store.withdraw_bindings("telephony.plan-b0");
@@ -166,8 +166,16 @@ mod tests {
     #[test]
     fn a_list_that_could_not_be_read_whole_withdraws_nothing() {
         let store = store(&["0"]);
-        assert_eq!(whole_list(&store, ListScope::All, &listed(&["plan-b0", "plan-b1"])), None, "one could not be read");
-        assert_eq!(whole_list(&store, ListScope::All, &[]), None, "the plan is not written yet");
+        assert_eq!(
+            whole_list(&store, ListScope::Namespace("telephony".to_owned()), &listed(&["plan-b0", "plan-b1"])),
+            None,
+            "one could not be read"
+        );
+        assert_eq!(
+            whole_list(&store, ListScope::Namespace("telephony".to_owned()), &[]),
+            None,
+            "the plan is not written yet"
+        );
     }
 
     fn offer(store: &PlanStore, leaf: &str, entries: usize) {

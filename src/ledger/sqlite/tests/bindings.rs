@@ -87,7 +87,12 @@ async fn what_no_part_of_the_whole_list_names_is_held_by_nobody_from_then_on() {
     let at_noon = at("2026-11-24T12:00:00+08:00");
     let elsewhere = listed(ListScope::Gateway("telephony/west".to_owned()), &[]);
     assert_eq!(bench.ledger().keep_only(elsewhere, at_noon).await.unwrap(), BindingChanges::default());
-    let ended = bench.ledger().keep_only(listed(ListScope::All, &["0"]), at_noon).await.unwrap().ended;
+    let ended = bench
+        .ledger()
+        .keep_only(listed(ListScope::Namespace("telephony".to_owned()), &["0"]), at_noon)
+        .await
+        .unwrap()
+        .ended;
     assert_eq!(ended, 1, "only the old leaf named the other number");
     assert!(is_held(&bench, "2026-11-24T12:00:00+08:00").await);
 }
