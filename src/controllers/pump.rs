@@ -86,11 +86,15 @@ fn told_anew<K: Kind>(
     observe: &mut impl FnMut(Observation<K>),
 ) {
     let seen: HashSet<ObjectRef<K>> = listed.into_iter().collect();
-    for reference in seen {
-        let old = before.remove(&reference);
-        if let Some(new) = store.get(&reference) {
-            observe(Observation::Present { old, new });
-        }
+    let mut present: Vec<_> = seen.iter().filter_map(|reference| Some((reference, store.get(reference)?))).collect();
+    // In the order in which a watch would have shown them.
+    present
+        .sort_by_key(|(_, object)| object.meta().resource_version.as_deref().and_then(|text| text.parse::<u64>().ok()));
+    for (reference, new) in present {
+        observe(Observation::Present { old: before.remove(reference), new });
+    }
+    for reference in &seen {
+        before.remove(reference);
     }
     for object in before.into_values() {
         observe(Observation::Gone(object));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
 
-use super::{holder_of, number_of, text};
+use super::{holder_of, text};
 use crate::api::number_claim::{ClaimState, Holder};
 use crate::api::reasons as reason;
 use crate::api::{NumberClaim, NumberClaimSpec, NumberPool};
@@ -42,9 +42,7 @@ pub async fn mark_served(world: &World, claim: &NumberClaim) -> Result<NumberCla
     served.spec.served_at = Some(text(world.clock.now()));
     world.metrics.wrote("claim", "sent");
     let served = world.sink.replace_claim(&served).await?;
-    if let Some(number) = number_of(&served) {
-        world.recent_claims.note(number, Some(served.clone()));
-    }
+    world.recent_claims.note(&served);
     Ok(served)
 }
 
@@ -68,9 +66,15 @@ pub async fn hold(
     let claim = new_claim(holder, tenant, number, pool, world.clock.now(), service);
     world.metrics.wrote("claim", "sent");
     match world.sink.create_claim(&claim).await? {
-        ClaimCreation::Created(created) => Ok(Held::Yes(created)),
+        ClaimCreation::Created(created) => {
+            world.recent_claims.note(&created);
+            Ok(Held::Yes(created))
+        }
         ClaimCreation::Exists => match world.sink.read_claim(&number.to_string()).await? {
-            Some(live) => settle(world, holder, tenant, live, Some(pool)).await,
+            Some(live) => {
+                world.recent_claims.note(&live);
+                settle(world, holder, tenant, live, Some(pool)).await
+            }
             None => Ok(Held::No(taken(number))),
         },
     }
@@ -122,7 +126,9 @@ async fn settle(
         back.spec.pool = pool.name_any();
     }
     world.metrics.wrote("claim", "sent");
-    Ok(Held::Yes(Box::new(world.sink.replace_claim(&back).await?)))
+    let back = world.sink.replace_claim(&back).await?;
+    world.recent_claims.note(&back);
+    Ok(Held::Yes(Box::new(back)))
 }
 
 /// Whether a claim is `holder`'s, or rests and may go back to the tenant that released it. The answer names no other
@@ -178,13 +184,20 @@ pub async fn choose_in_turns(
     tenant: &str,
     pool: &NumberPool,
     pattern: &str,
-) -> Result<FourHundred, Finding> {
-    let mut search = Search::begin(facts, holder, tenant, pool, pattern)?;
+) -> Result<Result<FourHundred, Finding>, Error> {
+    let mut search = match Search::begin(facts, holder, tenant, pool, pattern) {
+        Ok(search) => search,
+        Err(finding) => return Ok(Err(finding)),
+    };
     loop {
         match search.turn(facts, pool) {
-            Turn::Found(number) => return Ok(number),
+            Turn::Found(number) => return Ok(Ok(number)),
             Turn::Unfinished => tokio::task::yield_now().await,
-            Turn::Exhausted => return Err(none_free(pool, pattern)),
+            // Nobody is woken when an answer that the cache never shows is forgotten.
+            Turn::Exhausted if search.doubts => {
+                return Err(Error::Undecided("the last free numbers that match are being claimed"));
+            }
+            Turn::Exhausted => return Ok(Err(none_free(pool, pattern))),
         }
     }
 }
@@ -200,6 +213,8 @@ struct Search {
     earlier: Option<FourHundred>,
     /// What is left to look at, as inclusive pairs; the last one first.
     left: Vec<(u64, u64)>,
+    /// A number was passed over that the cache does not show as claimed.
+    doubts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +233,7 @@ impl Search {
         let earlier = earlier.find(|number| rests_for(facts, tenant, *number));
         let seed = Digest::of(format!("{}\0{holder}", pool.name_any()).as_bytes());
         let seed = seed.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-        Ok(Self { pattern: parsed, earlier, left: pool::rotated(&pool::ranges(pool), seed) })
+        Ok(Self { pattern: parsed, earlier, left: pool::rotated(&pool::ranges(pool), seed), doubts: false })
     }
 
     fn turn(&mut self, facts: &Facts, pool: &NumberPool) -> Turn {
@@ -234,8 +249,10 @@ impl Search {
                 *first += 1;
             }
             let fits = FourHundred::from_u64(value).filter(|number| self.pattern.matches(*number));
-            if let Some(number) = fits.filter(|number| is_free(facts, pool, *number)) {
-                return Turn::Found(number);
+            match fits.map(|number| (number, freedom(facts, pool, number))) {
+                Some((number, Freedom::Free)) => return Turn::Found(number),
+                Some((_, Freedom::Doubtful)) => self.doubts = true,
+                Some((_, Freedom::Taken)) | None => {}
             }
         }
         Turn::Unfinished
@@ -248,11 +265,23 @@ pub fn rests_for(facts: &Facts, tenant: &str, number: FourHundred) -> bool {
     claim.is_some_and(|claim| !claim.is_bound() && claim.spec.tenant == tenant) && !facts.recent_claims.has(number)
 }
 
-fn is_free(facts: &Facts, pool: &NumberPool, number: FourHundred) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freedom {
+    Free,
+    Taken,
+    /// Answered as claimed a moment ago, and not yet in the cache.
+    Doubtful,
+}
+
+fn freedom(facts: &Facts, pool: &NumberPool, number: FourHundred) -> Freedom {
     let text = number.to_string();
-    !pool.spec.reserved.contains(&text)
-        && facts.stores.claims.find_name(&text).is_none()
-        && !facts.recent_claims.has(number)
+    if pool.spec.reserved.contains(&text) || facts.stores.claims.find_name(&text).is_some() {
+        Freedom::Taken
+    } else if facts.recent_claims.has(number) {
+        Freedom::Doubtful
+    } else {
+        Freedom::Free
+    }
 }
 
 fn none_free(pool: &NumberPool, pattern: &str) -> Finding {

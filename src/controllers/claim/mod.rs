@@ -17,6 +17,7 @@ use super::error::Error;
 use super::facts::Facts;
 use super::key::{Key, ObjectMetaExt as _};
 use super::plan::standing;
+use super::recent_claims::is_newer;
 use super::sink::Presence;
 use super::world::{Find as _, World};
 use crate::api::number_claim::ClaimState;
@@ -39,14 +40,20 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
 /// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
 /// shows it.
 pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
+    let mut recent = facts.recent_claims.of(key);
     let numbers = facts.references().holders.of(key);
-    numbers
+    let cached = numbers.into_iter().filter_map(|number| facts.stores.claims.find_name(&number.to_string()));
+    let mut claims: Vec<Arc<NumberClaim>> = cached
+        .map(|claim| {
+            let newer = recent.iter().position(|noted| is_newer(noted, &claim));
+            newer.map_or(claim, |index| Arc::new(recent.swap_remove(index)))
+        })
+        .collect();
+    claims.extend(recent.into_iter().map(Arc::new));
+    claims
         .into_iter()
-        .filter_map(|number| facts.stores.claims.find_name(&number.to_string()))
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
         .min_by(|one, other| (&one.spec.claimed_at, one.number()).cmp(&(&other.spec.claimed_at, other.number())))
-        .map(|claim| facts.recent_claims.newer(&claim).map_or(claim, Arc::new))
-        .or_else(|| facts.recent_claims.of(key).map(Arc::new))
 }
 
 /// Releases a claim whose holder is gone, and frees one that has rested long enough.

@@ -104,14 +104,8 @@ async fn hold(
     world: &World,
 ) -> Result<Taken, Error> {
     Ok(match claim::hold(world, key, tenant, wanted, refs.pool.as_deref(), service).await? {
-        Held::Yes(claim) => {
-            world.recent_claims.note(wanted, Some(claim.as_ref().clone()));
-            (Ok(()), Some(*claim))
-        }
-        Held::No(finding) => {
-            world.recent_claims.note(wanted, None);
-            (Err(finding), None)
-        }
+        Held::Yes(claim) => (Ok(()), Some(*claim)),
+        Held::No(finding) => (Err(finding), None),
     })
 }
 
@@ -127,7 +121,7 @@ async fn choose(
     // Told as a missing reference.
     let Some(pool) = &refs.pool else { return Ok((Ok(()), None)) };
     loop {
-        let wanted = match claim::choose_in_turns(world, key, tenant, pool, pattern).await {
+        let wanted = match claim::choose_in_turns(world, key, tenant, pool, pattern).await? {
             Ok(wanted) => wanted,
             Err(finding) => return Ok((Err(finding), None)),
         };

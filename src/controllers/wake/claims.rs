@@ -13,7 +13,10 @@ use crate::domain::numbering::FourHundred;
 /// A NumberClaim changed.
 pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
     let (old, new) = match observation {
-        Observation::Present { old, new } if !is_news(old.as_ref(), &*new) => return,
+        Observation::Present { old, new } if !is_news(old.as_ref(), &*new) => {
+            world.recent_claims.shown(&new);
+            return;
+        }
         Observation::Present { old, new } => (old, Some(new)),
         Observation::Gone(old) => (Some(old), None),
     };
@@ -27,7 +30,9 @@ pub fn claim(world: &Arc<World>, observation: Observation<NumberClaim>) {
         }
         None => world.references().claim_gone(number),
     }
-    world.recent_claims.shown(number);
+    for version in &versions {
+        world.recent_claims.shown(version);
+    }
     wake_disowned(world, owners);
 
     let mut numbers = world.references().wanted.of(&number);
