@@ -355,9 +355,11 @@ fn watch<K: Kind + Serialize>(
     stop: &CancellationToken,
     observe: fn(&Arc<World>, Observation<K>),
 ) {
-    let (events, world, stop) = (feed.events(), world.clone(), stop.clone());
+    let (events, world, stop, kind) = (feed.events(), world.clone(), stop.clone(), feed.kind);
+    world.listing_begins(kind);
     tokio::spawn(async move {
-        pump(events, writer, stop, move |observation| observe(&world, observation), |_| {}).await;
+        let tell = |observation| observe(&world, observation);
+        pump(events, writer, stop, tell, || world.listed(kind), |_| {}).await;
     });
 }
 

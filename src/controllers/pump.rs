@@ -23,12 +23,14 @@ pub enum Observation<K> {
     Gone(Arc<K>),
 }
 
-/// Applies `events` to `writer`'s store and calls `observe` for every change, until the stream ends or `stop`.
+/// Applies `events` to `writer`'s store and calls `observe` for every change, until the stream ends or `stop`; `whole` each
+/// time a list was told to its end.
 pub async fn pump<K: Kind>(
     events: impl Stream<Item = Result<Event<K>, Error>> + Send,
     mut writer: Writer<K>,
     stop: CancellationToken,
     mut observe: impl FnMut(Observation<K>) + Send,
+    mut whole: impl FnMut() + Send,
     mut broken: impl FnMut(&Error) + Send,
 ) {
     let store = writer.as_reader();
@@ -61,6 +63,7 @@ pub async fn pump<K: Kind>(
             Event::InitDone => {
                 writer.apply_watcher_event(&event);
                 told_anew(&store, std::mem::take(&mut before), std::mem::take(&mut listed), &mut observe);
+                whole();
             }
             Event::Apply(object) => {
                 let reference = ObjectRef::from_obj(object);

@@ -9,7 +9,7 @@ use super::world::World;
 use super::{approval, calendar, claim, gateway, number, overrides, plan, pool, schedule, tariff, tenant, usage};
 use crate::ledger::Ledger;
 
-/// Waits until every store holds its first whole list. False when `stop` came first.
+/// Waits until every store holds its first whole list and the indexes know it. False when `stop` came first.
 pub async fn synced(world: &World, stop: &CancellationToken) -> bool {
     let stores = &world.stores;
     let all = async {
@@ -26,7 +26,7 @@ pub async fn synced(world: &World, stop: &CancellationToken) -> bool {
             stores.overrides.wait_until_ready(),
             stores.namespaces.wait_until_ready(),
         );
-        while !world.knows_parts() {
+        while !world.knows_all() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };

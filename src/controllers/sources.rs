@@ -134,6 +134,7 @@ impl Feed {
         observe: fn(&Arc<World>, Observation<K>),
     ) {
         let (world, stop) = (self.world.clone(), self.stop.clone());
+        world.listing_begins(kind);
         tokio::spawn(async move {
             let observer = world.clone();
             let restarts = world.metrics.watch_restarts.get_or_create_owned(&KindLabel { kind });
@@ -142,6 +143,7 @@ impl Feed {
                 writer,
                 stop,
                 move |observation| observe(&observer, observation),
+                || world.listed(kind),
                 move |error| {
                     restarts.inc();
                     tracing::debug!(kind, %error, "watch broke; it is opened anew");
@@ -161,7 +163,7 @@ impl Feed {
             let events = watcher(api, config).default_backoff();
             let (world, stop) = (self.world.clone(), self.stop.clone());
             let scope = namespace.clone();
-            world.parts_listing(&scope);
+            world.listing_begins(&scope);
             tokio::spawn(async move {
                 let mut events = std::pin::pin!(events);
                 let mut unlisted = BTreeSet::new();
@@ -206,7 +208,7 @@ fn see_part(
             for gone in std::mem::take(unlisted) {
                 wake::part(world, gone, None);
             }
-            world.parts_listed(scope);
+            world.listed(scope);
         }
         Event::Delete(object) => wake::part(world, place(&object), None),
     }

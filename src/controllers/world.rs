@@ -139,7 +139,7 @@ pub struct World {
     pub(super) plan_year: std::sync::atomic::AtomicI32,
     /// Moves when a gateway's spec changes.
     pub gateways_changed: tokio::sync::watch::Sender<u64>,
-    /// Scopes of plan parts whose first list is not whole yet.
+    /// What is still being listed for the first time: kinds, and namespaces whose plan parts are.
     listing: Mutex<BTreeSet<String>>,
     /// Objects that this build cannot read.
     pub unreadable: Unreadable,
@@ -233,18 +233,18 @@ impl World {
         self.gateway_words.lock().unwrap_or_else(PoisonError::into_inner).remove(gateway);
     }
 
-    /// The plan parts of `scope` (a namespace) are being listed.
-    pub fn parts_listing(&self, scope: &str) {
+    /// `scope` is being listed: the objects of a kind, or the plan parts of a namespace.
+    pub fn listing_begins(&self, scope: &str) {
         self.listing.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned());
     }
 
-    /// The first list of `scope`'s plan parts is whole.
-    pub fn parts_listed(&self, scope: &str) {
+    /// The first list of `scope` is whole, and the indexes show it: stores are filled before.
+    pub fn listed(&self, scope: &str) {
         self.listing.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
     }
 
-    /// Whether every scope's plan parts are known.
-    pub fn knows_parts(&self) -> bool {
+    /// Whether every first list is whole.
+    pub fn knows_all(&self) -> bool {
         self.listing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
