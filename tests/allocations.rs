@@ -13,7 +13,7 @@ use fourhundred::domain::routing::decide::{CallFacts, decide};
 use fourhundred::domain::routing::decision::Outcome;
 use fourhundred::domain::routing::plan::Plan;
 use fourhundred::offline::Offline;
-use fourhundred::workers::router::sip::redirect::{DecisionParameter, Handled, Memory, Place, ReplyPort, answer};
+use fourhundred::workers::router::sip::redirect::{DecisionParameter, Handled, Memory, Place, ReplyPort, Way, answer};
 use jiff::Timestamp;
 
 thread_local! {
@@ -104,8 +104,13 @@ fn a_decision_allocates_nothing_whatever_it_comes_to() {
 fn a_redirect_into_a_used_buffer_allocates_nothing() {
     let plan = plan("InOrder");
     let head = plan.heads().next().unwrap();
-    let place =
-        Place { plan: &plan, head, reply_port: ReplyPort::Source, decision_parameter: DecisionParameter::Present };
+    let place = Place {
+        plan: &plan,
+        head,
+        way: Way::Datagram,
+        reply_port: ReplyPort::Source,
+        decision_parameter: DecisionParameter::Present,
+    };
     let source: SocketAddr = "127.0.0.1:5070".parse().unwrap();
     let invite = "INVITE sip:4001000868@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKx;rport\r\n\
                   From: <sip:01066660000@127.0.0.1>;tag=one\r\nTo: <sip:4001000868@127.0.0.1>\r\nCall-ID: x\r\n\

@@ -8,7 +8,7 @@ pub use super::allowed_namespaces::{
     AllowedNamespaces, LabelOperator, LabelRequirement, NamespaceSelector, NamespacesFrom,
 };
 pub use super::call_gateway_status::{CallGatewayStatus, ListenerAddress, PlanStatus, WorkerStatus};
-use super::refs::{ObjectKey, SecretKeyRef};
+use super::refs::{LocalRef, ObjectKey, SecretKeyRef};
 use super::scalars;
 use super::schema::{closed_set, keyed, rule, set_of};
 
@@ -94,8 +94,9 @@ pub enum GatewayMode {
 #[schemars(
     transform = rule(
         "self.protocol == 'HTTP' || (has(self.peers) && self.peers.size() > 0)",
-        "list in peers the networks that may send calls to a UDP or TCP listener: an empty list would admit nobody"
+        "list in peers the networks that may send calls to a UDP, TCP or TLS listener: an empty list would admit nobody"
     ),
+    transform = rule("(self.protocol == 'TLS') == has(self.certificateSecretRef)", "give certificateSecretRef with protocol TLS, and only then"),
     transform = rule("!has(self.tokenSecretRef) || self.protocol == 'HTTP'", "remove tokenSecretRef: only an HTTP listener asks for a token"),
     transform = rule("!has(self.forceRport) || self.protocol == 'UDP'", "remove forceRport: only a UDP listener chooses the port of its replies")
 )]
@@ -108,11 +109,15 @@ pub struct Listener {
     /// Port, 0 for one of the system's choice; the real one stands in status.addresses.
     #[schemars(range(min = 0, max = 65535))]
     pub port: i32,
-    /// Networks in CIDR form from which requests are taken; on UDP and TCP others are dropped without an answer, on
-    /// HTTP they guard questions about routes (`/v1/route`).
+    /// Networks in CIDR form from which requests are taken; on UDP, TCP and TLS others are dropped without an
+    /// answer, on HTTP they guard questions about routes (`/v1/route`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set_of(scalars::network, 0, 64))]
     pub peers: Vec<String>,
+    /// Certificate of a TLS listener: a Secret of type kubernetes.io/tls in the gateway's namespace. A new certificate in
+    /// it is shown to new connections at once; one that cannot be used changes nothing and is told on the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_secret_ref: Option<LocalRef>,
     /// Token that guards questions about routes on an HTTP listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,
@@ -129,9 +134,12 @@ pub enum Protocol {
     /// SIP over UDP.
     #[serde(rename = "UDP")]
     Udp,
-    /// SIP over TCP. Not served yet: NotYetSupported.
+    /// SIP over TCP.
     #[serde(rename = "TCP")]
     Tcp,
+    /// SIP over TLS over TCP, with the certificate that certificateSecretRef names.
+    #[serde(rename = "TLS")]
+    Tls,
     /// Decisions, call records, usage and plan over HTTP.
     #[serde(rename = "HTTP")]
     Http,

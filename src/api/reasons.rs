@@ -155,6 +155,8 @@ reasons! {
     /// The ledger cannot be opened, read or written; calls go on.
     LEDGER_UNREACHABLE = "LedgerUnreachable";
 
+    /// A TLS listener has no certificate, or its Secret holds one that cannot be used; the last good one is shown on.
+    INVALID_CERTIFICATE_REF = "InvalidCertificateRef";
     /// Call records are taken.
     INTAKE_OPEN = "IntakeOpen";
     /// No token Secret guards the intake, so it is off.
@@ -230,6 +232,7 @@ pub const CONDITIONS: &[ConditionKind] = &[
             POOL_NOT_FOUND,
             NUMBER_NOT_FOUND,
             REF_NOT_ACCEPTED,
+            INVALID_CERTIFICATE_REF,
         ],
         repeats: &[],
     },

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 
+use crate::workers::router::listeners::Answering;
 use crate::workers::router::sip::redirect::DecisionParameter;
-use crate::workers::router::udp::Answering;
 
 /// The flags of it.
 #[derive(Debug, Clone, Copy, Default, Args)]

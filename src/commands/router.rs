@@ -12,7 +12,7 @@ use crate::controllers::key::Key;
 use crate::embedding::Roles;
 use crate::runtime::shutdown;
 use crate::serving::worker::{self, Worker};
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -68,6 +68,10 @@ pub struct Arguments {
     /// the listener's peers decide, and a listener that names a tokenSecretRef admits nobody
     #[arg(long, value_name = "FILE")]
     pub route_token_file: Option<PathBuf>,
+    /// Folder with LISTENER/tls.crt and LISTENER/tls.key for each TLS listener, as Secrets are mounted; read again every
+    /// ten seconds
+    #[arg(long, value_name = "DIR")]
+    pub certificates: Option<PathBuf>,
     #[command(flatten)]
     pub answering: AnsweringFlags,
 }
@@ -96,6 +100,7 @@ impl Common {
             token_file,
             answering: Answering::default(),
             route_token_file: None,
+            certificates: None,
             intake_token_file: None,
             clock_at,
         }
@@ -104,8 +109,8 @@ impl Common {
 
 /// Routes until a signal.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let (answering, route_token_file) = (arguments.answering.into(), arguments.route_token_file);
-    work(Worker { answering, route_token_file, ..arguments.common.worker(Roles::Router) }).await
+    let Arguments { common, route_token_file, certificates, answering } = arguments;
+    work(Worker { answering: answering.into(), route_token_file, certificates, ..common.worker(Roles::Router) }).await
 }
 
 /// Runs a worker until a signal.

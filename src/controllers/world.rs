@@ -104,6 +104,8 @@ pub struct GatewayWord {
     pub ledger: Option<Result<(), String>>,
     /// Call record intake's token: `None` where the gateway names no Secret.
     pub token: Option<Result<(), String>>,
+    /// TLS listener → whether what its Secret holds can be shown; else why not.
+    pub certificates: BTreeMap<String, Result<(), String>>,
     /// Records kept for numbers that nobody held.
     pub unheld_records: u64,
 }

@@ -29,7 +29,7 @@ use crate::folder::schema::SchemaError;
 use crate::runtime::client::ClientError;
 use crate::runtime::control_plane::{ADMIN, ControlPlane, ControlPlaneError, Durability, Options};
 use crate::runtime::kubernetes::{self, ConnectError};
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 /// The API server waits for open watches when it ends; ours are gone by then.
 const API_SERVER_GRACE: Duration = Duration::from_secs(1);

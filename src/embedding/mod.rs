@@ -27,7 +27,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::http::{Readiness, probes, serve};
 use crate::runtime::metrics::ControllerMetrics;
 use crate::workers::house::{self, House};
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 pub use operate::operate;
 pub use operation::{Endpoint, LeaderElection, NotAnEndpoint, Operation, Workers};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::controllers::key::Key;
 use crate::ledger::crash::CrashPoints;
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 /// See the module's text.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ use crate::controllers::key::Key;
 use crate::controllers::world::{Find as _, World};
 use crate::runtime::secrets::{self, SecretKey, Value};
 use crate::workers::house::{House, Secrets};
+use crate::workers::router::certificates;
 
 /// What a gateway uses a Secret for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +21,8 @@ enum Use {
     Intake,
     /// Questions about routes on the listener of this name.
     Route(String),
+    /// What the TLS listener of this name shows.
+    Certificate(String),
 }
 
 type Place = (Key, Use);
@@ -108,6 +111,7 @@ impl Bringer {
         } else {
             self.house.set_secrets(&gateway.to_string(), secrets);
         }
+        let certificates = self.certificates(gateway, values);
         if self.world.stores.gateways.find_key(gateway).is_none() {
             return;
         }
@@ -115,7 +119,26 @@ impl Bringer {
             Value::Text(_) => Ok(()),
             Value::Missing(why) => Err(why.clone()),
         });
-        words::told(&self.world, gateway, |word| word.token = token);
+        words::told(&self.world, gateway, |word| {
+            word.token = token;
+            word.certificates = certificates;
+        });
+    }
+
+    /// Certificates go to their listeners; told is which can be shown.
+    fn certificates(&self, gateway: &Key, values: &BTreeMap<Place, Value>) -> BTreeMap<String, Result<(), String>> {
+        let own = values.iter().filter_map(|((key, use_), value)| match use_ {
+            Use::Certificate(listener) if key == gateway => Some((listener, value)),
+            _ => None,
+        });
+        own.map(|(listener, value)| {
+            let pem = match value {
+                Value::Text(pem) => Ok(pem.as_str()),
+                Value::Missing(why) => Err(why.as_str()),
+            };
+            (listener.clone(), self.house.certificates.tell(&gateway.to_string(), listener, pem))
+        })
+        .collect()
     }
 }
 
@@ -133,6 +156,11 @@ fn wanted(world: &World) -> BTreeMap<(Key, Use), SecretKey> {
             if let Some(reference) = &listener.token_secret_ref {
                 wanted.insert((key.clone(), Use::Route(listener.name.clone())), place(&key, reference));
             }
+            if let Some(reference) = &listener.certificate_secret_ref {
+                let keys = certificates::KEYS.map(str::to_owned).to_vec();
+                let secret = SecretKey { namespace: key.namespace.clone(), name: reference.name.clone(), keys };
+                wanted.insert((key.clone(), Use::Certificate(listener.name.clone())), secret);
+            }
         }
     }
     wanted
@@ -143,7 +171,7 @@ fn intake(gateway: &CallGateway) -> Option<&SecretKeyRef> {
 }
 
 fn place(gateway: &Key, reference: &SecretKeyRef) -> SecretKey {
-    SecretKey { namespace: gateway.namespace.clone(), name: reference.name.clone(), key: reference.key.clone() }
+    SecretKey { namespace: gateway.namespace.clone(), name: reference.name.clone(), keys: vec![reference.key.clone()] }
 }
 
 #[cfg(test)]
@@ -152,7 +180,7 @@ mod tests {
     use crate::controllers::world::bench;
     use crate::runtime::clock::Clock;
     use crate::workers::house::Options;
-    use crate::workers::router::udp::Answering;
+    use crate::workers::router::listeners::Answering;
 
     #[tokio::test]
     async fn a_value_that_comes_after_its_place_was_forgotten_is_nobodys() {

@@ -47,7 +47,10 @@ pub async fn follow_house(world: Arc<World>, house: Arc<House>, stop: Cancellati
             if world.stores.gateways.find_key(gone).is_none() {
                 world.forget_gateway_word(gone);
             } else {
-                told(&world, gone, |word| *word = GatewayWord { token: word.token.take(), ..GatewayWord::default() });
+                told(&world, gone, |word| {
+                    let (token, certificates) = (word.token.take(), std::mem::take(&mut word.certificates));
+                    *word = GatewayWord { token, certificates, ..GatewayWord::default() };
+                });
             }
         }
         gateways = standing;

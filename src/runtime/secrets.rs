@@ -1,4 +1,4 @@
-//! One key of one Secret, followed by name: a watch of that single object, so that RBAC can name it. The value never
+//! Keys of one Secret, followed by name: a watch of that single object, so that RBAC can name it. The value never
 //! leaves the callback it is given to, and is never logged.
 
 use futures::StreamExt as _;
@@ -8,11 +8,11 @@ use kube::runtime::watcher::{self, watch_object};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
-/// What is known of the key.
+/// What is known of the keys.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     Text(String),
-    /// There is no such Secret, it may not be read, it has no such key, or no text there; the sentence says which.
+    /// There is no such Secret, it may not be read, it lacks a key, or holds no text there; the sentence says which.
     Missing(String),
 }
 
@@ -30,7 +30,8 @@ impl std::fmt::Debug for Value {
 pub struct SecretKey {
     pub namespace: String,
     pub name: String,
-    pub key: String,
+    /// Several are read together, as one text of a line each or more: a certificate and its key belong to each other.
+    pub keys: Vec<String>,
 }
 
 /// Follows `place` until `stop`, telling each change.
@@ -81,12 +82,18 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 
 fn read(object: Option<Secret>, place: &SecretKey) -> Value {
     let Some(object) = object else { return Value::Missing(format!("there is no Secret {}", place.name)) };
-    let bytes = object.data.and_then(|mut data| data.remove(&place.key)).map(|bytes| bytes.0);
-    let Some(bytes) = bytes else { return Value::Missing(format!("Secret {} has no key {}", place.name, place.key)) };
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.trim().is_empty() => Value::Text(text.trim().to_owned()),
-        _ => Value::Missing(format!("key {} of Secret {} holds no text", place.key, place.name)),
+    let mut data = object.data.unwrap_or_default();
+    let mut texts = Vec::with_capacity(place.keys.len());
+    for key in &place.keys {
+        let Some(bytes) = data.remove(key) else {
+            return Value::Missing(format!("Secret {} has no key {key}", place.name));
+        };
+        match String::from_utf8(bytes.0) {
+            Ok(text) if !text.trim().is_empty() => texts.push(text.trim().to_owned()),
+            _ => return Value::Missing(format!("key {key} of Secret {} holds no text", place.name)),
+        }
     }
+    Value::Text(texts.join("\n"))
 }
 
 #[cfg(test)]
@@ -100,7 +107,8 @@ mod tests {
         assert!(is_forbidden(&watcher::Error::InitialListFailed(kube::Error::Api(status.clone()))));
         assert!(is_forbidden(&watcher::Error::WatchError(status)));
         assert!(!is_forbidden(&watcher::Error::NoResourceVersion));
-        let place = SecretKey { namespace: "telephony".to_owned(), name: "intake".to_owned(), key: "token".to_owned() };
+        let place =
+            SecretKey { namespace: "telephony".to_owned(), name: "intake".to_owned(), keys: vec!["token".to_owned()] };
         let Value::Missing(why) = forbidden(&place) else { panic!("no text") };
         assert!(why.starts_with("the operator may not read Secret intake: "), "{why}");
     }

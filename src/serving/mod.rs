@@ -3,6 +3,7 @@
 //! Only the source of objects and the sink of status differ from [`crate::embedding`]: the loops, the plan and the
 //! workers are the same. May touch the data directory, the folders it is given, and listeners.
 
+mod certificates;
 mod folders;
 mod remembered;
 mod secrets;
@@ -27,7 +28,7 @@ use crate::folder::schema::SchemaError;
 use crate::runtime::clock::Clock;
 use crate::runtime::http::Readiness;
 use crate::runtime::sentence::with_causes;
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 pub use folders::PROBLEMS_FILE;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::certificates;
 use crate::controllers::key::Key;
 use crate::embedding::{self, Embedding, Opening, Roles, StartError};
 use crate::ledger::ListScope;
@@ -15,7 +16,7 @@ use crate::runtime::kubernetes;
 use crate::runtime::sentence::with_causes;
 use crate::workers::feed::{self, News};
 use crate::workers::house::{House, Secrets};
-use crate::workers::router::udp::Answering;
+use crate::workers::router::listeners::Answering;
 
 /// What `router` and `biller` are told.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Worker {
     pub answering: Answering,
     /// What switches show to ask for decisions; without it the listener's peers decide.
     pub route_token_file: Option<PathBuf>,
+    /// Folder with the certificates of TLS listeners.
+    pub certificates: Option<PathBuf>,
     /// What switches show to hand over records; without it intake is off.
     pub intake_token_file: Option<PathBuf>,
     /// `None`: the system's clock.
@@ -68,6 +71,9 @@ pub async fn work(worker: Worker, stop: CancellationToken) -> Result<(), StartEr
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(embedding::probe(&worker.data, worker.http, &readiness, registry, &stop).await?);
     tasks.spawn(house.clone().run(stop.clone()));
+    if let Some(folder) = worker.certificates.clone() {
+        tasks.spawn(certificates::follow(folder, worker.gateway.to_string(), house.clone(), stop.clone()));
+    }
     tasks.spawn(write_addresses(house.clone(), worker.data.clone(), stop.clone()));
     follow_plan(&worker, house, readiness, &stop).await;
     stop.cancelled().await;

@@ -36,6 +36,7 @@ mod quiet;
 mod rig;
 mod serve;
 mod sip_load;
+mod streams;
 mod timetables;
 mod worker;
 
@@ -62,6 +63,7 @@ fn main() -> std::process::ExitCode {
         quiet::trials(),
         canaries::trials(),
         sip_load::trials(),
+        streams::trials(),
         model::trials(),
         serve::trials(),
         worker::trials(),

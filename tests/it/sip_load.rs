@@ -23,6 +23,17 @@ async fn ready() -> Rig {
 
 /// Calls from an area's callers: successful ones, failed ones and retransmissions, as SIPp counted them.
 pub async fn play(folder: &Path, port: u16, area: &str, calls: u32, per_second: u32) -> (u64, u64, u64) {
+    play_over("u1", folder, port, area, (calls, per_second)).await
+}
+
+/// The same over one of SIPp's transports: `u1`, or `t1` for one TCP connection of all calls.
+pub async fn play_over(
+    transport: &str,
+    folder: &Path,
+    port: u16,
+    area: &str,
+    (calls, per_second): (u32, u32),
+) -> (u64, u64, u64) {
     let callers: Vec<String> = (0..100).map(|caller| format!("{area}666600{caller:02}")).collect();
     std::fs::write(folder.join("callers.csv"), format!("SEQUENTIAL\n{}\n", callers.join("\n"))).unwrap();
     let statistics = folder.join("calls.csv");
@@ -32,7 +43,7 @@ pub async fn play(folder: &Path, port: u16, area: &str, calls: u32, per_second: 
         .arg("-sf")
         .arg(root().join("tests/it/sipp/redirect.xml"))
         .args(["-inf", "callers.csv", "-s", HOTLINE, "-i", "127.0.0.1", "-nostdin"])
-        .args(["-m", &calls.to_string(), "-r", &per_second.to_string(), "-l", "1000"])
+        .args(["-t", transport, "-m", &calls.to_string(), "-r", &per_second.to_string(), "-l", "1000"])
         .args(["-timeout", "100s", "-timeout_error", "-trace_stat", "-stf"])
         .arg(&statistics)
         .current_dir(folder)

@@ -74,8 +74,6 @@ fn not_yet_supported(gateway: &CallGateway) -> Vec<String> {
     if spec.ledger_type() == LedgerType::Postgresql {
         fields.push("ledger.type PostgreSQL (use SQLite)".to_owned());
     }
-    let tcp = spec.listeners.iter().filter(|listener| listener.protocol == Protocol::Tcp);
-    fields.extend(tcp.map(|listener| format!("listeners[{}].protocol TCP (use UDP)", listener.name)));
     let native = spec.call_records.iter().flat_map(|records| &records.sources);
     fields.extend(
         native

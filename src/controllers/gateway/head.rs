@@ -96,6 +96,7 @@ fn listener(listener: &api::Listener) -> Listener {
         protocol: match listener.protocol {
             api::Protocol::Udp => Protocol::Udp,
             api::Protocol::Tcp => Protocol::Tcp,
+            api::Protocol::Tls => Protocol::Tls,
             api::Protocol::Http => Protocol::Http,
         },
         port: u16::try_from(listener.port).unwrap_or(0),

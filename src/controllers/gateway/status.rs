@@ -29,6 +29,9 @@ pub(super) fn of(
         set.set_result(types::LEDGER_AVAILABLE, reason::LEDGER_AVAILABLE, &ledger);
     }
     set_intake(&mut set, gateway, word);
+    if let Some(certificates) = certificates(gateway, word) {
+        set.set_result(types::RESOLVED_REFS, reason::RESOLVED_REFS, &certificates);
+    }
     set.set_result(types::READY, reason::READY, &accepted.clone().and(programmed.clone()));
     set.set_progress(&match (accepted, &programmed) {
         (Err(finding), _) => Progress::Stalled(finding.clone()),
@@ -85,6 +88,18 @@ fn ledger(word: &GatewayWord) -> Option<Result<(), Finding>> {
     Some(match word.ledger.clone()? {
         Err(why) => refuse(reason::LEDGER_UNREACHABLE, format!("the ledger takes no records: {why}")),
         Ok(()) => Ok(()),
+    })
+}
+
+/// Whether every TLS listener has a certificate to show; `None` where no word of them came, or none is needed.
+fn certificates(gateway: &CallGateway, word: &GatewayWord) -> Option<Result<(), Finding>> {
+    let listeners = gateway.spec.listeners.iter().filter(|listener| listener.certificate_secret_ref.is_some());
+    let words = listeners.filter_map(|listener| Some((&listener.name, word.certificates.get(&listener.name)?)));
+    let broken = words.clone().find_map(|(name, word)| Some((name, word.as_ref().err()?)));
+    words.count().checked_sub(1)?;
+    Some(match broken {
+        Some((listener, why)) => refuse(reason::INVALID_CERTIFICATE_REF, format!("listener {listener}: {why}")),
+        None => Ok(()),
     })
 }
 

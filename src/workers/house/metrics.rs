@@ -30,6 +30,17 @@ impl Collector for HouseCollector {
         let house = &self.0;
         let sip = house.router_counters.sip();
         labelled(&mut encoder, "fourhundred_sip_messages", "SIP messages by what became of them", "outcome", sip)?;
+        let connections = &house.router_counters.connections;
+        let ends = connections.ends();
+        let help = "Connections of TCP and TLS listeners by how they ended";
+        labelled(&mut encoder, "fourhundred_sip_connections_ended", help, "end", ends)?;
+        let standing = i64::try_from(connections.standing()).unwrap_or(i64::MAX);
+        gauge(
+            &mut encoder,
+            "fourhundred_sip_connections",
+            "Connections of TCP and TLS listeners that stand",
+            standing,
+        )?;
         let decisions = house.router_counters.http().into_iter();
         labelled(&mut encoder, "fourhundred_route_decisions", "Decisions over HTTP by outcome", "outcome", decisions)?;
         let counters = &house.store.counters;
@@ -48,15 +59,13 @@ impl Collector for HouseCollector {
             parts.into_iter(),
         )?;
         let numbers = i64::try_from(house.store.snapshot().numbers()).unwrap_or(i64::MAX);
-        let gauge = ConstGauge::new(numbers);
-        let plain = encoder.encode_descriptor(
-            "fourhundred_plan_numbers",
-            "Numbers that this process answers for",
-            None,
-            gauge.metric_type(),
-        )?;
-        gauge.encode(plain)
+        gauge(&mut encoder, "fourhundred_plan_numbers", "Numbers that this process answers for", numbers)
     }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), fmt::Error> {
+    let gauge = ConstGauge::new(value);
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn labelled(

@@ -21,9 +21,10 @@ use self::first_list::FirstLists;
 use super::biller::{Biller, Counters as BillerCounters, IntakeSettings};
 use super::feed::{Arrival, Known, News};
 use super::plan::{Offer, PlanStore, Verdict};
+use super::router::certificates::Certificates;
 use super::router::counters::RouterCounters;
 use super::router::guard::{Asked, Guard};
-use super::router::udp::{Answering, SipListeners, SipOptions};
+use super::router::listeners::{Answering, SipListeners, SipOptions};
 use crate::domain::routing::document::Protocol;
 use crate::domain::routing::place;
 use crate::ledger::{Ledger, ListScope};
@@ -83,6 +84,8 @@ pub struct Secrets {
 pub struct House {
     pub store: Arc<PlanStore>,
     pub router_counters: Arc<RouterCounters>,
+    /// What TLS listeners show.
+    pub certificates: Arc<Certificates>,
     pub biller_counters: BillerCounters,
     pub ledger: Option<Arc<dyn Ledger>>,
     options: Options,
@@ -101,6 +104,7 @@ impl House {
         Ok(Arc::new(Self {
             store,
             router_counters: Arc::default(),
+            certificates: Arc::default(),
             biller_counters: BillerCounters::default(),
             ledger: options.ledger.clone(),
             options,
@@ -216,7 +220,8 @@ impl House {
         if self.options.routes_calls {
             let options =
                 SipOptions { bind: self.options.bind, answering: self.options.answering, clock: self.options.clock };
-            let listeners = SipListeners::new(self.store.clone(), self.router_counters.clone(), options);
+            let listeners =
+                SipListeners::new(self.store.clone(), self.router_counters.clone(), self.certificates.clone(), options);
             sip_states = Some(listeners.states());
             tasks.spawn(listeners.run(stopped));
         }
@@ -244,7 +249,7 @@ impl House {
     /// SIP and HTTP listeners as one list.
     async fn tell_listeners(
         self: Arc<Self>,
-        mut sip: Option<watch::Receiver<Vec<super::router::udp::ListenerState>>>,
+        mut sip: Option<watch::Receiver<Vec<super::router::listeners::ListenerState>>>,
         mut web: watch::Receiver<Vec<ListenerWord>>,
         stop: CancellationToken,
     ) {

@@ -20,8 +20,8 @@ impl Counter {
     }
 }
 
-/// Every way a datagram may end, as metrics name it.
-pub const SIP_OUTCOMES: [&str; 28] = [
+/// Every way a message may end, as metrics name it.
+pub const SIP_OUTCOMES: [&str; 29] = [
     "redirected",
     "announced",
     "refused_number_unknown",
@@ -50,7 +50,78 @@ pub const SIP_OUTCOMES: [&str; 28] = [
     "unreadable",
     "peer_not_admitted",
     "send_failed",
+    "too_large",
 ];
+
+/// Every way a connection may end, as metrics name it, in the order of [`ConnectionEnd`].
+pub const CONNECTION_ENDS: [&str; 8] =
+    ["closed", "idle", "slow", "broken", "stopped", "peer_not_admitted", "too_many", "handshake_failed"];
+
+/// Why a connection of a TCP or TLS listener ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionEnd {
+    /// By the peer, or with it.
+    Closed,
+    /// Nothing came for too long.
+    Idle,
+    /// A message was not whole in time, or answers were not taken.
+    Slow,
+    /// What came has no end that could be found.
+    Broken,
+    /// The listener closes.
+    Stopped,
+    /// The source is in none of the listener's `peers`.
+    PeerNotAdmitted,
+    /// The peer, or the listener, has as many as it may.
+    TooMany,
+    /// TLS was not agreed on.
+    HandshakeFailed,
+}
+
+/// Connections of TCP and TLS listeners.
+#[derive(Debug, Default)]
+pub struct ConnectionCounters {
+    open: AtomicU64,
+    ends: [Counter; CONNECTION_ENDS.len()],
+}
+
+/// A connection, until dropped.
+#[derive(Debug)]
+pub(super) struct OpenConnection<'a>(&'a ConnectionCounters);
+
+impl ConnectionCounters {
+    pub(super) fn open(&self) -> OpenConnection<'_> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(self)
+    }
+
+    pub(super) fn ended(&self, end: ConnectionEnd) {
+        if let Some(counter) = self.ends.get(end as usize) {
+            counter.add_one();
+        }
+    }
+
+    /// Connections that stand now.
+    pub fn standing(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Connections by end, in the order of [`CONNECTION_ENDS`].
+    pub fn ends(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        CONNECTION_ENDS.into_iter().zip(self.ends.iter().map(Counter::get))
+    }
+
+    /// One end's count, by its name.
+    pub fn end_count(&self, end: &str) -> u64 {
+        self.ends().find(|(name, _)| *name == end).map_or(0, |(_, count)| count)
+    }
+}
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Where a datagram ended before or after the redirect server saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +137,7 @@ pub enum Transported {
 #[derive(Debug, Default)]
 pub struct RouterCounters {
     sip: [Counter; SIP_OUTCOMES.len()],
+    pub connections: ConnectionCounters,
     /// Decisions over HTTP: Route, Announce, Refuse.
     http: [Counter; 3],
     /// Requests to the HTTP API without the right to ask.
@@ -136,6 +208,7 @@ fn handled_index(handled: Handled) -> usize {
         Handled::Silent(Unanswerable::KeepAlive) => 23,
         Handled::Silent(Unanswerable::Response) => 24,
         Handled::Silent(Unanswerable::Unreadable) => 25,
+        Handled::TooLarge => 28,
     }
 }
 

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::certificates::Certificates;
 use super::counters::RouterCounters;
 use super::guard::{Asked, Guard};
 use super::http::{PlanApi, RouteApi, plan_api, route_api};
-use super::udp::{Answering, ListenerState, SipListeners, SipOptions};
+use super::listeners::{Answering, ListenerState, SipListeners, SipOptions};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Head, Listener, Part, Protocol, Strategy};
 use crate::domain::routing::worlds;
@@ -22,25 +23,26 @@ use crate::runtime::clock::Clock;
 use crate::workers::access::Token;
 use crate::workers::plan::{Family, PlanStore, Verdict};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Long enough for an answer over loopback that must not come.
-const SILENCE: Duration = Duration::from_millis(150);
+pub(super) const SILENCE: Duration = Duration::from_millis(150);
 
-fn offer(store: &PlanStore, name: &str, part: &Part) {
+pub(super) fn offer(store: &PlanStore, name: &str, part: &Part) {
     let text = serde_json::to_string(part).unwrap();
     assert_eq!(store.offer(name, Digest::of(text.as_bytes()), &text), Verdict::Accepted);
 }
 
-struct Bench {
-    store: Arc<PlanStore>,
-    counters: Arc<RouterCounters>,
-    states: watch::Receiver<Vec<ListenerState>>,
+pub(super) struct Bench {
+    pub(super) store: Arc<PlanStore>,
+    pub(super) counters: Arc<RouterCounters>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) states: watch::Receiver<Vec<ListenerState>>,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
 
 impl Bench {
-    fn start(head: Head) -> Self {
+    pub(super) fn start(head: Head) -> Self {
         let store = Arc::new(PlanStore::new("e1".into()));
         let mut leaf = worlds::leaf();
         let mut entry = worlds::hotline();
@@ -54,29 +56,31 @@ impl Bench {
         offer(&store, "plan-head", &Part::Head(head));
         offer(&store, "plan-leaf", &Part::Numbers(leaf));
         let counters = Arc::new(RouterCounters::default());
+        let certificates = Arc::new(Certificates::default());
         let options =
             SipOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), answering: Answering::default(), clock: Clock::SYSTEM };
-        let listeners = SipListeners::new(Arc::clone(&store), Arc::clone(&counters), options);
+        let listeners =
+            SipListeners::new(Arc::clone(&store), Arc::clone(&counters), Arc::clone(&certificates), options);
         let states = listeners.states();
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn(listeners.run(stopped));
-        Self { store, counters, states, stop, running }
+        Self { store, counters, certificates, states, stop, running }
     }
 
     /// Addresses by listener, once there are as many.
-    async fn addresses(&mut self, count: usize) -> Vec<(String, SocketAddr)> {
+    pub(super) async fn addresses(&mut self, count: usize) -> Vec<(String, SocketAddr)> {
         let open = |states: &Vec<ListenerState>| states.len() == count && states.iter().all(|s| s.address.is_ok());
         let states = timeout(PATIENCE, self.states.wait_for(open)).await.unwrap().unwrap();
         states.iter().map(|s| (s.name.listener.clone(), s.address.clone().unwrap())).collect()
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.stop.send_replace(true);
         timeout(PATIENCE, self.running).await.unwrap().unwrap();
     }
 }
 
-fn invite(call_id: &str) -> String {
+pub(super) fn invite(call_id: &str) -> String {
     format!(
         "INVITE sip:4001000868@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK{call_id};rport\r\n\
          From: <sip:02138880003@127.0.0.1>;tag=one\r\nTo: <sip:4001000868@127.0.0.1>\r\nCall-ID: {call_id}\r\n\

@@ -77,12 +77,14 @@ pub struct Listener {
     pub asks_token: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Protocol {
     #[serde(rename = "UDP")]
     Udp,
     #[serde(rename = "TCP")]
     Tcp,
+    #[serde(rename = "TLS")]
+    Tls,
     #[serde(rename = "HTTP")]
     Http,
 }

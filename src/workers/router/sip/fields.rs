@@ -132,7 +132,7 @@ pub(super) fn parse_cseq(value: &[u8]) -> Option<(u32, &[u8])> {
     Some((number, trim(method)))
 }
 
-pub(super) fn number(digits: &[u8]) -> Option<u32> {
+pub(in crate::workers::router) fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 10 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -159,7 +159,7 @@ pub(super) fn is_token(byte: u8) -> bool {
 }
 
 /// Without white space (line ends of folded values among it) around.
-pub(super) fn trim(text: &[u8]) -> &[u8] {
+pub(in crate::workers::router) fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }
 

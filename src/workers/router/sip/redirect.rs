@@ -36,8 +36,50 @@ const KNOWN_METHODS: &[&[u8]] =
 pub struct Place<'a> {
     pub plan: &'a Plan,
     pub head: &'a CompiledHead,
+    pub way: Way,
     pub reply_port: ReplyPort,
     pub decision_parameter: DecisionParameter,
+}
+
+/// How a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Datagram,
+    /// Cut out of a stream by its length.
+    Stream,
+    /// As far as it could be told on a stream: it is refused, and the connection ends.
+    Broken(Breach),
+}
+
+/// Why the end of a message cannot be found on a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breach {
+    /// No Content-Length (RFC 3261 §18.3, §20.14): 400.
+    NoLength,
+    /// Content-Length is no number, or two numbers: 400.
+    WrongLength,
+    /// The body is longer than is read: 413.
+    BodyTooLarge,
+    /// The header is longer than is read: 513.
+    TooLong,
+}
+
+impl Breach {
+    const fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::NoLength => (400, "Missing Content-Length"),
+            Self::WrongLength => (400, "Wrong Content-Length"),
+            Self::BodyTooLarge => (413, "Request Entity Too Large"),
+            Self::TooLong => (513, "Message Too Large"),
+        }
+    }
+
+    const fn handled(self) -> Handled {
+        match self {
+            Self::NoLength | Self::WrongLength => Handled::Malformed(Fault::ContentLength),
+            Self::BodyTooLarge | Self::TooLong => Handled::TooLarge,
+        }
+    }
 }
 
 /// What a socket keeps from one datagram to the next.
@@ -87,6 +129,8 @@ pub enum Handled {
     NotImplemented,
     /// 503
     Shed,
+    /// 413 and 513
+    TooLarge,
     Silent(Unanswerable),
 }
 
@@ -131,6 +175,11 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn handle(&self, memory: &mut Memory, out: &mut Vec<u8>) -> Handled {
         let request = self.request;
+        if let Way::Broken(breach) = self.place.way {
+            let (status, phrase) = breach.status();
+            self.begin(out, status, phrase).end();
+            return breach.handled();
+        }
         if let Some(fault) = request.fault {
             let status = if fault == Fault::Version { 505 } else { 400 };
             self.begin(out, status, fault.phrase()).end();

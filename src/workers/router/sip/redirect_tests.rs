@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::redirect::{DecisionParameter, Handled, Memory, Place, Reply, ReplyPort, answer};
+use super::redirect::{DecisionParameter, Handled, Memory, Place, Reply, ReplyPort, Way, answer};
 use crate::domain::routing::decision::Reason;
 use crate::domain::routing::document::{
     Exhausted, Head, NumberFormat, Numbers, OriginalCalled, Part, Strategy as GroupStrategy, Target, Transport,
@@ -58,6 +58,7 @@ impl Bench {
         let place = Place {
             plan: &self.plan,
             head: self.plan.head("telephony/east").unwrap(),
+            way: Way::Datagram,
             reply_port: self.reply_port,
             decision_parameter: self.decision_parameter,
         };
@@ -371,6 +372,7 @@ proptest! {
         datagram.splice(at.min(end)..end, with);
         let mut bench = Bench::with_head(|head| head.original_called = OriginalCalled::Diversion);
         let place = Place {
+            way: Way::Datagram,
             plan: &bench.plan,
             head: bench.plan.head("telephony/east").unwrap(),
             reply_port: ReplyPort::Via,

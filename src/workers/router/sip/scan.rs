@@ -311,7 +311,7 @@ fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// One header field: a line and those that continue it (RFC 3261 §7.3.1).
-fn split_field(text: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(in crate::workers::router) fn split_field(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, mut rest) = split_line(text)?;
     if first.is_empty() {
         return Some((first, rest));
