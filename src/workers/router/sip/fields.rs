@@ -24,7 +24,8 @@ pub fn parse_via(line: &[u8]) -> Option<Via<'_>> {
     let (sent, parameters) = top.split_at_checked(semicolon)?;
     let mut slashes = sent.splitn(3, |byte| *byte == b'/');
     let (name, version, transport_and_host) = (slashes.next()?, slashes.next()?, slashes.next()?);
-    if !trim(name).eq_ignore_ascii_case(b"SIP") || trim(version) != b"2.0" {
+    // A version that is not spoken here gets its 505 by the way that it names (RFC 4475 §3.1.2.16).
+    if !trim(name).eq_ignore_ascii_case(b"SIP") || !trim(version).iter().all(|byte| is_token(*byte)) {
         return None;
     }
     let transport_and_host = trim(transport_and_host);

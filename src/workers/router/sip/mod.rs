@@ -13,3 +13,6 @@ pub mod write;
 
 #[cfg(test)]
 mod redirect_tests;
+
+#[cfg(test)]
+mod torture_tests;

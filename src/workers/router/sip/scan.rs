@@ -1,12 +1,14 @@
 //! A scanner for SIP requests that copies nothing (RFC 3261 §7, §25). It may be shown any bytes.
 //!
 //! It keeps the few header fields that a stateless server answers by and skips the rest. What is wrong with a request
-//! that can still be answered is a [`Fault`]; without Via, From, To, Call-ID and `CSeq` no answer can be built at all.
+//! that can still be answered is a [`Fault`]; without a request line and a Via there is nobody to answer.
 
-use super::fields::{Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim};
+use super::fields::{Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim, values};
 
 /// Header fields looked at; a request with more is a fault.
 const HEADERS_AT_MOST: usize = 256;
+/// Lines of Via: what a request passes through on its way.
+const VIAS_AT_MOST: usize = 40;
 /// Bytes of a header field's value that is copied into the answer.
 const VALUE_AT_MOST: usize = 4_096;
 
@@ -53,6 +55,8 @@ pub enum Fault {
     TooLong,
     Truncated,
     ContentLength,
+    /// Without From, To, Call-ID or `CSeq`.
+    Missing,
     CSeq,
     CallId,
     Address,
@@ -71,6 +75,7 @@ impl Fault {
             Self::TooLong => "Header Field Too Long",
             Self::Truncated => "Missing End of Header",
             Self::ContentLength => "Wrong Content-Length",
+            Self::Missing => "Missing Header Field",
             Self::CSeq => "Malformed CSeq",
             Self::CallId => "Malformed Call-ID",
             Self::Address => "Malformed From or To",
@@ -86,7 +91,7 @@ pub enum Unanswerable {
     KeepAlive,
     /// A response; this server sends no requests.
     Response,
-    /// No SIP, or without the header fields that an answer repeats.
+    /// No SIP, or without the Via by which an answer finds its way.
     Unreadable,
 }
 
@@ -95,7 +100,7 @@ pub enum Unanswerable {
 pub struct Request<'a> {
     pub method: &'a [u8],
     pub uri: &'a [u8],
-    pub vias: Lines<'a, 32>,
+    pub vias: Lines<'a, VIAS_AT_MOST>,
     pub top_via: Via<'a>,
     pub from: &'a [u8],
     pub from_tag: &'a [u8],
@@ -115,7 +120,7 @@ pub struct Request<'a> {
 
 #[derive(Default)]
 struct Collected<'a> {
-    vias: Lines<'a, 32>,
+    vias: Lines<'a, VIAS_AT_MOST>,
     from: Option<&'a [u8]>,
     to: Option<&'a [u8]>,
     call_id: Option<&'a [u8]>,
@@ -234,14 +239,17 @@ fn finish<'a>(
     uri: &'a [u8],
     body: &[u8],
 ) -> Result<Request<'a>, Unanswerable> {
-    let required = (seen.vias.iter().next(), seen.from, seen.to, seen.call_id, seen.cseq);
-    let (Some(via), Some(from), Some(to), Some(call_id), Some(cseq)) = required else {
-        return Err(Unanswerable::Unreadable);
+    let Some(via) = seen.vias.iter().next() else { return Err(Unanswerable::Unreadable) };
+    let (Some(from), Some(to), Some(call_id), Some(cseq)) = (seen.from, seen.to, seen.call_id, seen.cseq) else {
+        return without_all(seen, method, uri, via);
     };
     // An answer goes where the top Via says, so a Via beyond reading is beyond answering.
     let top_via = parse_via(via).ok_or(Unanswerable::Unreadable)?;
     if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
         return Err(Unanswerable::Unreadable);
+    }
+    if values(top_via.rest).skip(1).any(|via| via.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b';')) {
+        seen.fault(Fault::Via);
     }
     let is_short = |length| number(length).is_none_or(|length| length as usize > body.len());
     if seen.content_length.is_some_and(is_short) {
@@ -274,6 +282,37 @@ fn finish<'a>(
         privacy: seen.privacy.unwrap_or_default(),
         require: seen.require,
         fault: seen.fault,
+    })
+}
+
+/// A request without all that an answer repeats gets what it has repeated (RFC 4475 §3.3.1). What is not even a request
+/// line gets nothing: it may be anything.
+fn without_all<'a>(
+    seen: Collected<'a>,
+    method: &'a [u8],
+    uri: &'a [u8],
+    via: &'a [u8],
+) -> Result<Request<'a>, Unanswerable> {
+    let top_via = parse_via(via).filter(|_| !uri.is_empty()).ok_or(Unanswerable::Unreadable)?;
+    if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
+        return Err(Unanswerable::Unreadable);
+    }
+    Ok(Request {
+        method,
+        uri,
+        vias: seen.vias,
+        top_via,
+        from: seen.from.unwrap_or_default(),
+        from_tag: &[],
+        to: seen.to.unwrap_or_default(),
+        has_to_tag: false,
+        call_id: seen.call_id.unwrap_or_default(),
+        cseq: seen.cseq.unwrap_or_default(),
+        cseq_number: 0,
+        asserted: seen.asserted,
+        privacy: &[],
+        require: seen.require,
+        fault: seen.fault.or(Some(Fault::Missing)),
     })
 }
 

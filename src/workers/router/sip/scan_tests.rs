@@ -53,9 +53,13 @@ fn what_cannot_be_answered_is_told_apart() {
     assert_eq!(scan(b"").unwrap_err(), Unanswerable::KeepAlive);
     assert_eq!(scan(b"SIP/2.0 200 OK\r\nVia: x\r\n\r\n").unwrap_err(), Unanswerable::Response);
     assert_eq!(scan(b"\x00\x01\x02").unwrap_err(), Unanswerable::Unreadable);
-    for field in ["Via: SIP/2.0/UDP 10.0.0.7:5070", "f: ", "To: ", "i: ", "CSeq: "] {
-        let without = INVITE.replacen(field, "X: ", 1).replace("v: SIP", "X: SIP");
-        assert_eq!(scan(without.as_bytes()).unwrap_err(), Unanswerable::Unreadable, "{field:?}");
+    let without_via = INVITE.replacen("Via: ", "X: ", 1).replace("v: SIP", "X: SIP");
+    assert_eq!(scan(without_via.as_bytes()).unwrap_err(), Unanswerable::Unreadable);
+    for field in ["f: ", "To: ", "i: ", "CSeq: "] {
+        let without = INVITE.replacen(field, "X: ", 1);
+        assert_eq!(scan(without.as_bytes()).unwrap().fault, Some(Fault::Missing), "{field:?}");
+        let no_request = without.replacen("INVITE sip", "<html> sip", 1);
+        assert_eq!(scan(no_request.as_bytes()).unwrap_err(), Unanswerable::Unreadable, "{field:?}");
     }
 }
 

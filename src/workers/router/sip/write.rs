@@ -25,15 +25,17 @@ impl<'o> Answer<'o> {
         let mut answer = Self { out };
         answer.text(format_args!("SIP/2.0 {status} {phrase}\r\n"));
         answer.vias(request, source);
-        answer.repeat(b"From: ", request.from);
-        answer.bytes(b"To: ");
-        answer.folded(request.to);
-        if !request.has_to_tag {
-            answer.text(format_args!(";tag={to_tag:016x}"));
+        answer.repeat_if_there(b"From: ", request.from);
+        if !request.to.is_empty() {
+            answer.bytes(b"To: ");
+            answer.folded(request.to);
+            if !request.has_to_tag {
+                answer.text(format_args!(";tag={to_tag:016x}"));
+            }
+            answer.bytes(b"\r\n");
         }
-        answer.bytes(b"\r\n");
-        answer.repeat(b"Call-ID: ", request.call_id);
-        answer.repeat(b"CSeq: ", request.cseq);
+        answer.repeat_if_there(b"Call-ID: ", request.call_id);
+        answer.repeat_if_there(b"CSeq: ", request.cseq);
         answer
     }
 
@@ -47,6 +49,12 @@ impl<'o> Answer<'o> {
         self.bytes(name_and_colon);
         self.folded(value);
         self.bytes(b"\r\n");
+    }
+
+    fn repeat_if_there(&mut self, name_and_colon: &[u8], value: &[u8]) {
+        if !value.is_empty() {
+            self.repeat(name_and_colon, value);
+        }
     }
 
     /// Ends the answer; it has no body.
