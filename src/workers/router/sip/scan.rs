@@ -240,9 +240,16 @@ fn finish<'a>(
     body: &[u8],
 ) -> Result<Request<'a>, Unanswerable> {
     let Some(via) = seen.vias.iter().next() else { return Err(Unanswerable::Unreadable) };
-    let (Some(from), Some(to), Some(call_id), Some(cseq)) = (seen.from, seen.to, seen.call_id, seen.cseq) else {
-        return without_all(seen, method, uri, via);
-    };
+    if seen.from.is_none() || seen.to.is_none() || seen.call_id.is_none() || seen.cseq.is_none() {
+        // What is not even a request line may be anything.
+        if uri.is_empty() {
+            return Err(Unanswerable::Unreadable);
+        }
+        // The answer repeats what there is (RFC 4475 §3.3.1).
+        seen.fault(Fault::Missing);
+    }
+    let (from, to) = (seen.from.unwrap_or_default(), seen.to.unwrap_or_default());
+    let (call_id, cseq) = (seen.call_id.unwrap_or_default(), seen.cseq.unwrap_or_default());
     // An answer goes where the top Via says, so a Via beyond reading is beyond answering.
     let top_via = parse_via(via).ok_or(Unanswerable::Unreadable)?;
     if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
@@ -282,37 +289,6 @@ fn finish<'a>(
         privacy: seen.privacy.unwrap_or_default(),
         require: seen.require,
         fault: seen.fault,
-    })
-}
-
-/// A request without all that an answer repeats gets what it has repeated (RFC 4475 §3.3.1). What is not even a request
-/// line gets nothing: it may be anything.
-fn without_all<'a>(
-    seen: Collected<'a>,
-    method: &'a [u8],
-    uri: &'a [u8],
-    via: &'a [u8],
-) -> Result<Request<'a>, Unanswerable> {
-    let top_via = parse_via(via).filter(|_| !uri.is_empty()).ok_or(Unanswerable::Unreadable)?;
-    if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
-        return Err(Unanswerable::Unreadable);
-    }
-    Ok(Request {
-        method,
-        uri,
-        vias: seen.vias,
-        top_via,
-        from: seen.from.unwrap_or_default(),
-        from_tag: &[],
-        to: seen.to.unwrap_or_default(),
-        has_to_tag: false,
-        call_id: seen.call_id.unwrap_or_default(),
-        cseq: seen.cseq.unwrap_or_default(),
-        cseq_number: 0,
-        asserted: seen.asserted,
-        privacy: &[],
-        require: seen.require,
-        fault: seen.fault.or(Some(Fault::Missing)),
     })
 }
 
