@@ -12,6 +12,7 @@ use super::refs::{GatewayRef, LocalRef, ObjectKey};
 use super::routing_target::{Exhausted, Target};
 use super::scalars;
 use super::schema::{closed_set, keyed, ordered, rule, set, set_of};
+use crate::domain::numbering::{PlaceError, areas_in};
 
 /// A number and what becomes of its calls.
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -295,7 +296,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = rule(
-    "has(self.periods) || has(self.callers) || has(self.callerAreas)",
+    "has(self.periods) || has(self.callers) || has(self.callerAreas) || has(self.callerProvinces)",
     "set a member of `when`, such as periods: [work], or remove `when`: a rule without it matches every call"
 ))]
 pub struct When {
@@ -311,6 +312,18 @@ pub struct When {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set_of(scalars::area, 1, 400))]
     pub caller_areas: Vec<String>,
+    /// Provinces (省、自治区、直辖市) that calls come from, by their short names, such as 广东: all areas of each. With
+    /// callerAreas, a call must match both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = set_of(scalars::province, 1, 34))]
+    pub caller_provinces: Vec<String>,
+}
+
+impl When {
+    /// Area codes that callerAreas and callerProvinces come to together; empty where neither is asked for.
+    pub fn areas(&self) -> Result<Vec<String>, PlaceError> {
+        areas_in(&self.caller_areas, &self.caller_provinces)
+    }
 }
 
 impl FourHundredNumber {

@@ -23,7 +23,7 @@ pub enum Function {
     RoundRobin,
     /// Random distribution (随机转接): a group of that strategy.
     Random,
-    /// Routing by the caller's area (按发话位置选择目的码): callerAreas of a rule.
+    /// Routing by the caller's area (按发话位置选择目的码): callerAreas or callerProvinces of a rule.
     CallerArea,
     /// Routing by the caller's number: callers of a rule.
     CallerList,
@@ -94,9 +94,12 @@ fn group_of(spec: &FourHundredNumberSpec, strategy: Strategy) -> Option<String> 
 }
 
 fn caller_area(spec: &FourHundredNumberSpec) -> Option<String> {
-    let uses =
-        |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.caller_areas.is_empty());
-    spec.rules.iter().find(uses).map(|rule| format!("rules[{}].when.callerAreas", rule.name))
+    spec.rules.iter().find_map(|rule| {
+        let when = rule.when.as_ref()?;
+        let members = [(&when.caller_areas, "callerAreas"), (&when.caller_provinces, "callerProvinces")];
+        let (_, member) = members.into_iter().find(|(list, _)| !list.is_empty())?;
+        Some(format!("rules[{}].when.{member}", rule.name))
+    })
 }
 
 fn caller_list(spec: &FourHundredNumberSpec) -> Option<String> {

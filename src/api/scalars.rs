@@ -98,6 +98,11 @@ pub(super) fn area(_: &mut SchemaGenerator) -> Schema {
     text(8, AREA, "write an area code with its 0, such as 0755, or Unknown")
 }
 
+/// A province as the area table writes it. Which there are is the pure check's.
+pub(super) fn province(_: &mut SchemaGenerator) -> Schema {
+    text(16, "^[\\x{4e00}-\\x{9fff}]{2,16}$", "write a province by its Chinese name, such as 广东")
+}
+
 /// The same in a list of screening.
 pub(super) fn screened_area(_: &mut SchemaGenerator) -> Schema {
     listed(8, AREA)

@@ -1,6 +1,6 @@
 //! How calls are answered, for every command that runs a router.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use clap::Args;
 
@@ -14,6 +14,9 @@ pub struct AnsweringFlags {
     /// served. 0 sets no bound
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub calls_per_second_and_peer: u32,
+    /// Sockets, each with a thread, of a UDP listener; one for each processor when absent, eight at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub sip_sockets: Option<u8>,
     /// Add to each contact a URI parameter `decision` (plan digest and rule), which a call record may echo
     #[arg(long)]
     pub decision_parameter: bool,
@@ -21,10 +24,11 @@ pub struct AnsweringFlags {
 
 impl From<AnsweringFlags> for Answering {
     fn from(flags: AnsweringFlags) -> Self {
-        let AnsweringFlags { calls_per_second_and_peer, decision_parameter } = flags;
+        let AnsweringFlags { calls_per_second_and_peer, sip_sockets, decision_parameter } = flags;
         Self {
             decision_parameter: if decision_parameter { DecisionParameter::Present } else { DecisionParameter::Absent },
             calls_per_second_and_peer: NonZeroU32::new(calls_per_second_and_peer),
+            sockets: sip_sockets.and_then(|sockets| NonZeroUsize::new(sockets.into())),
         }
     }
 }

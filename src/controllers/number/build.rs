@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::api::FourHundredNumber;
 use crate::api::four_hundred_number::{self as number, FourHundredNumberSpec};
 use crate::api::routing_target as target;
-use crate::domain::numbering::Destination;
+use crate::domain::numbering::{Destination, PlaceError};
 use crate::domain::routing::document::{
     Anonymous, BindingEntry, DestinationEntry, Exhausted, GroupEntry, MemberEntry, NumberEntry, NumberState, Release,
     RuleEntry, Screening, Strategy, Target, When,
@@ -30,6 +30,17 @@ pub fn entry(object: &FourHundredNumber, asked: &str, schedule: Option<String>) 
             }
         })
         .collect();
+    let rules = spec
+        .rules
+        .iter()
+        .filter_map(|asked| match rule(asked) {
+            Ok(rule) => Some(rule),
+            Err(error) => {
+                wrong.push(format!("rules[{}].when.callerProvinces: {error}", asked.name));
+                None
+            }
+        })
+        .collect();
     if !wrong.is_empty() {
         return Err(wrong);
     }
@@ -44,7 +55,7 @@ pub fn entry(object: &FourHundredNumber, asked: &str, schedule: Option<String>) 
         destinations,
         groups: spec.groups.iter().map(group).collect(),
         screening: spec.screening.as_ref().map(screening).unwrap_or_default(),
-        rules: spec.rules.iter().map(rule).collect(),
+        rules,
         when_exceeded: spec
             .limits
             .as_ref()
@@ -130,20 +141,21 @@ fn screening(screening: &number::Screening) -> Screening {
     }
 }
 
-fn rule(rule: &number::Rule) -> RuleEntry {
-    RuleEntry {
+/// Routers know areas alone: a province is written out here.
+fn rule(rule: &number::Rule) -> Result<RuleEntry, PlaceError> {
+    let when = rule.when.as_ref().map(|when| {
+        let (periods, callers) = (when.periods.clone(), when.callers.clone());
+        Ok(When { periods, callers, caller_areas: when.areas()? })
+    });
+    Ok(RuleEntry {
         name: rule.name.clone(),
-        when: rule.when.as_ref().map(|when| When {
-            periods: when.periods.clone(),
-            callers: when.callers.clone(),
-            caller_areas: when.caller_areas.clone(),
-        }),
+        when: when.transpose()?,
         to: match &rule.to {
             target::Target::Destination(name) => Target::Destination(name.clone()),
             target::Target::Group(name) => Target::Group(name.clone()),
             target::Target::Announcement(name) => Target::Announcement(name.clone()),
         },
-    }
+    })
 }
 
 fn exhausted(exhausted: &target::Exhausted) -> Exhausted {

@@ -14,6 +14,7 @@ mod normalise;
 #[cfg(test)]
 mod packing;
 mod patterns;
+mod provinces;
 mod vanity;
 
 pub use area_code::{Area, AreaCode, ParseAreaCodeError};
@@ -24,4 +25,5 @@ pub use four_hundred::{FourHundred, ParseFourHundredError};
 pub use national::{E164Number, MAX_DIGITS, Masked, NationalNumber};
 pub use normalise::{MAX_INPUT_CHARS, NormaliseError, Step, normalise, normalise_explained};
 pub use patterns::{CallerPattern, CallerPatterns, ParseCallerPatternError};
+pub use provinces::{PlaceError, areas_in, codes_of, provinces};
 pub use vanity::{ParseVanityPatternError, VanityPattern};

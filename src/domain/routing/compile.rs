@@ -4,11 +4,14 @@
 //! the field's path as its owner wrote it. The loader refuses a part with a violation; [`super::entry`] collects them
 //! for the person who can mend them. So there is one reading of an entry, not two.
 
+use std::sync::Arc;
+
 use super::compiled::{
     AreaSet, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule, CompiledScreening,
-    CompiledTarget, PeriodSet,
+    CompiledTarget, Name, PeriodSet,
 };
 use super::document::{DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target};
+use super::shared::Shared;
 use super::turns::GroupKey;
 use crate::domain::numbering::{Area, CallerPattern, CallerPatterns, Destination, FourHundred};
 
@@ -33,14 +36,21 @@ pub(super) struct Compiler<'a> {
     periods: Option<&'a [&'a str]>,
     destinations: Vec<&'a str>,
     groups: Vec<&'a str>,
+    shared: &'a mut Shared,
     pub(super) violations: Vec<Violation>,
 }
 
 impl<'a> Compiler<'a> {
-    pub(super) fn new(number: FourHundred, entry: &'a NumberEntry, periods: Option<&'a [&'a str]>) -> Self {
+    pub(super) fn new(
+        number: FourHundred,
+        entry: &'a NumberEntry,
+        periods: Option<&'a [&'a str]>,
+        shared: &'a mut Shared,
+    ) -> Self {
         Self {
             number,
             periods,
+            shared,
             destinations: entry.destinations.iter().map(|destination| destination.name.as_str()).collect(),
             groups: entry.groups.iter().map(|group| group.name.as_str()).collect(),
             violations: Vec::new(),
@@ -84,7 +94,11 @@ impl<'a> Compiler<'a> {
 
     fn destination(&mut self, entry: &DestinationEntry) -> Option<CompiledDestination> {
         let compiled = self.dialled(&format!("destinations[{}].number", entry.name), &entry.number)?;
-        Some(CompiledDestination { name: Some(entry.name.clone()), ring_seconds: entry.ring_seconds, ..compiled })
+        Some(CompiledDestination {
+            name: Some(self.shared.name(&entry.name)),
+            ring_seconds: entry.ring_seconds,
+            ..compiled
+        })
     }
 
     fn dialled(&mut self, field: &str, text: &str) -> Option<CompiledDestination> {
@@ -108,7 +122,7 @@ impl<'a> Compiler<'a> {
         let members: Vec<&str> = group.members.iter().map(|member| member.destination.as_str()).collect();
         self.distinct(&format!("{field}.members"), &members);
         CompiledGroup {
-            name: group.name.clone(),
+            name: self.shared.name(&group.name),
             strategy: group.strategy,
             members: members
                 .iter()
@@ -152,7 +166,7 @@ impl<'a> Compiler<'a> {
         }
         let to = self.target(&format!("{field}.to"), &rule.to)?;
         let caller_areas = if when.caller_areas.is_empty() { None } else { Some(areas) };
-        Some(CompiledRule { name: rule.name.clone(), periods, callers, caller_areas, to })
+        Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, caller_areas, to })
     }
 
     /// A rule's or an override's target.
@@ -188,7 +202,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// An announcement's name may become the user part of a URI, so its characters are those of an object's name.
-    fn announcement(&mut self, field: &str, name: &str) -> Option<String> {
+    fn announcement(&mut self, field: &str, name: &str) -> Option<Name> {
         let plain = (1..=63).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
         if !plain {
@@ -197,7 +211,7 @@ impl<'a> Compiler<'a> {
                 format!("{name:?} is not a name: letters, digits and hyphens are needed, such as all-lines-busy"),
             );
         }
-        plain.then(|| name.to_owned())
+        plain.then(|| self.shared.name(name))
     }
 
     fn destination_index(&mut self, field: &str, name: &str) -> Option<u16> {
@@ -209,7 +223,7 @@ impl<'a> Compiler<'a> {
         index
     }
 
-    fn patterns(&mut self, field: &str, texts: &[String]) -> Option<CallerPatterns> {
+    fn patterns(&mut self, field: &str, texts: &[String]) -> Option<Arc<CallerPatterns>> {
         let mut patterns = Vec::with_capacity(texts.len());
         for text in texts {
             match text.parse::<CallerPattern>() {
@@ -217,7 +231,7 @@ impl<'a> Compiler<'a> {
                 Err(error) => self.refuse(field, error.to_string()),
             }
         }
-        if patterns.is_empty() { None } else { Some(patterns.into_iter().collect()) }
+        if patterns.is_empty() { None } else { Some(self.shared.patterns(patterns)) }
     }
 
     fn areas(&mut self, field: &str, texts: &[String]) -> AreaSet {
@@ -231,7 +245,7 @@ impl<'a> Compiler<'a> {
                 ),
             }
         }
-        AreaSet::new(areas)
+        self.shared.areas(areas)
     }
 
     fn periods(&mut self, field: &str, names: &[String]) -> PeriodSet {

@@ -52,18 +52,21 @@ impl CompiledLeaf {
     }
 }
 
+/// A name, shared by all that bear it.
+pub type Name = Arc<str>;
+
 /// One number, ready to decide calls.
 #[derive(Debug)]
 pub struct CompiledNumber {
     pub number: FourHundred,
     /// Name of the `FourHundredNumber` object.
-    pub name: String,
+    pub name: Box<str>,
     pub leaf: Arc<LeafHeader>,
     pub state: NumberState,
     pub schedule: Option<Arc<Schedule>>,
     pub entry: CompiledEntry,
     /// The first that holds at the instant wins.
-    pub overrides: Vec<CompiledOverride>,
+    pub overrides: Box<[CompiledOverride]>,
     /// When `limits.callsPerMonth` was reached.
     pub cap_reached: Option<CompiledCap>,
 }
@@ -79,12 +82,12 @@ pub struct CompiledCap {
 /// What one entry says, every name resolved.
 #[derive(Debug, Default)]
 pub struct CompiledEntry {
-    pub destinations: Vec<CompiledDestination>,
-    pub groups: Vec<CompiledGroup>,
+    pub destinations: Box<[CompiledDestination]>,
+    pub groups: Box<[CompiledGroup]>,
     pub screening: CompiledScreening,
-    pub rules: Vec<CompiledRule>,
+    pub rules: Box<[CompiledRule]>,
     /// Name of the announcement that a call over a limit meets.
-    pub when_exceeded: Option<String>,
+    pub when_exceeded: Option<Name>,
     pub when_exhausted: Option<CompiledExhausted>,
 }
 
@@ -92,7 +95,7 @@ pub struct CompiledEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledDestination {
     /// None for an override's number, which the spec does not list.
-    pub name: Option<String>,
+    pub name: Option<Name>,
     pub number: Destination,
     pub ring_seconds: Option<u16>,
 }
@@ -100,35 +103,35 @@ pub struct CompiledDestination {
 /// Several destinations and the order among them.
 #[derive(Debug)]
 pub struct CompiledGroup {
-    pub name: String,
+    pub name: Name,
     pub strategy: Strategy,
     /// Indices of destinations.
-    pub members: Vec<u16>,
+    pub members: Box<[u16]>,
     /// Share of each member: in percent for `Percentage`, else not used.
-    pub percents: Vec<u8>,
+    pub percents: Box<[u8]>,
     /// Indices of destinations that follow in every strategy.
-    pub overflow: Vec<u16>,
+    pub overflow: Box<[u16]>,
     pub key: GroupKey,
 }
 
 /// Who may call at all (呼叫阻截).
 #[derive(Debug, Default)]
 pub struct CompiledScreening {
-    pub deny_callers: Option<CallerPatterns>,
+    pub deny_callers: Option<Arc<CallerPatterns>>,
     pub deny_areas: AreaSet,
     pub only_areas: AreaSet,
     pub anonymous: Anonymous,
 }
 
 /// Areas, `Unknown` among them where it was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AreaSet(Vec<Area>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct AreaSet(Arc<[Area]>);
 
 impl AreaSet {
     pub(super) fn new(mut areas: Vec<Area>) -> Self {
         areas.sort_unstable();
         areas.dedup();
-        Self(areas)
+        Self(areas.into())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -143,9 +146,9 @@ impl AreaSet {
 /// A rule; what is `None` matches every call.
 #[derive(Debug)]
 pub struct CompiledRule {
-    pub name: String,
+    pub name: Name,
     pub periods: Option<PeriodSet>,
-    pub callers: Option<CallerPatterns>,
+    pub callers: Option<Arc<CallerPatterns>>,
     pub caller_areas: Option<AreaSet>,
     pub to: CompiledTarget,
 }
@@ -181,7 +184,7 @@ pub enum CompiledTarget {
     /// Index of a group.
     Group(u16),
     /// Name of an announcement.
-    Announcement(String),
+    Announcement(Name),
     /// A number that the spec does not list.
     Number(Box<CompiledDestination>),
 }
@@ -189,14 +192,14 @@ pub enum CompiledTarget {
 /// What follows when nobody answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompiledExhausted {
-    Announcement(String),
+    Announcement(Name),
     Release(Release),
 }
 
 /// A temporary target, from its `from` until just before its `until`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompiledOverride {
-    pub name: String,
+    pub name: Name,
     pub from: Timestamp,
     pub until: Timestamp,
     pub to: CompiledTarget,

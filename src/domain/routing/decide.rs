@@ -269,7 +269,7 @@ fn line_up<'p>(
             into.push(destination);
         }
     };
-    let members = group.members.as_slice();
+    let members = &*group.members;
     match group.strategy {
         Strategy::InOrder => members.iter().for_each(|member| push(Some(member))),
         Strategy::RoundRobin => {

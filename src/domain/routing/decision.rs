@@ -301,7 +301,7 @@ pub struct DestinationDocument {
 impl DestinationDocument {
     fn of(destination: &CompiledDestination) -> Self {
         Self {
-            name: destination.name.clone(),
+            name: destination.name.as_deref().map(str::to_owned),
             number: destination.number.number().as_str().to_owned(),
             ring_seconds: destination.ring_seconds,
         }

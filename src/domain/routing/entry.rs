@@ -5,6 +5,7 @@
 
 use super::compile::{Compiler, Violation};
 use super::document::{GroupEntry, NumberEntry, RuleEntry, ScheduleDocument, Strategy};
+use super::shared::Shared;
 use crate::domain::numbering::FourHundred;
 
 /// Everything in `entry` that cannot stand, in the order of its fields. `schedule` is the one that the entry's rules
@@ -15,7 +16,8 @@ pub fn check_entry(entry: &NumberEntry, schedule: Option<&ScheduleDocument>) -> 
         Err(error) => return vec![Violation { field: "number".to_owned(), sentence: error.to_string() }],
     };
     let periods = schedule.map(period_names);
-    let mut compiler = Compiler::new(number, entry, periods.as_deref());
+    let mut shared = Shared::default();
+    let mut compiler = Compiler::new(number, entry, periods.as_deref(), &mut shared);
     compiler.entry(entry);
     if entry.destinations.is_empty() {
         compiler.refuse("destinations", "needs at least one destination");

@@ -11,6 +11,7 @@ use super::compiled::{CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverrid
 use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
+use super::shared::Shared;
 use crate::domain::calendar::{Calendar, DEFAULT_ZONE, Month, Schedule, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
@@ -132,11 +133,12 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest) -> Result<CompiledLeaf, Load
     });
     let schedules = compile_schedules(leaf)?;
     let mut extras = Extras::of(leaf);
+    let mut shared = Shared::default();
     let mut numbers: Vec<Arc<CompiledNumber>> = Vec::with_capacity(leaf.numbers.len());
     for (position, raw) in leaf.numbers.iter().enumerate() {
         let entry: NumberEntry =
             serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
-        let number = compile_number(&entry, &header, &schedules, &mut extras)?;
+        let number = compile_number(&entry, &header, &schedules, &mut extras, &mut shared)?;
         if numbers.last().is_some_and(|earlier| earlier.number.as_u64() >= number.number.as_u64()) {
             return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
         }
@@ -218,6 +220,7 @@ fn compile_number(
     header: &Arc<LeafHeader>,
     schedules: &BTreeMap<&str, Arc<Schedule>>,
     extras: &mut Extras<'_>,
+    shared: &mut Shared,
 ) -> Result<CompiledNumber, LoadError> {
     let fault = |field: &str, sentence: String| {
         LoadError::number(&entry.number, Violation { field: field.to_owned(), sentence })
@@ -234,12 +237,17 @@ fn compile_number(
     };
     let period_names: Option<Vec<&str>> =
         schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
-    let mut compiler = Compiler::new(number, entry, period_names.as_deref());
+    let mut compiler = Compiler::new(number, entry, period_names.as_deref(), shared);
     let rules_and_targets = compiler.entry(entry);
     let mut overrides = Vec::new();
     for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
         if let Some(to) = compiler.target(&format!("overrides[{}].to", item.name), &item.to) {
-            overrides.push(CompiledOverride { name: item.name.clone(), from: item.from, until: item.until, to });
+            overrides.push(CompiledOverride {
+                name: item.name.as_str().into(),
+                from: item.from,
+                until: item.until,
+                to,
+            });
         }
     }
     let cap_reached = extras.cap(&entry.number, fault)?;
@@ -248,12 +256,12 @@ fn compile_number(
     }
     Ok(CompiledNumber {
         number,
-        name: entry.name.clone(),
+        name: entry.name.as_str().into(),
         leaf: Arc::clone(header),
         state: entry.state,
         schedule,
         entry: rules_and_targets,
-        overrides,
+        overrides: overrides.into(),
         cap_reached,
     })
 }

@@ -16,6 +16,7 @@ pub mod load;
 pub mod network;
 pub mod place;
 pub mod plan;
+mod shared;
 pub mod timetable;
 pub mod trace;
 pub mod trie;

@@ -170,9 +170,9 @@ mod tests {
                 CallFacts { to: number.number, caller: Caller::parse("0085212345678"), at: instant, call_id: "any" };
             let decision = decide(&plan, &facts, &mut 0_u64, &mut ());
             match (&stretch.way, decision.decided_by) {
-                (Way::Overridden(told), DecidedBy::Override(name)) => prop_assert_eq!(&told.name, name),
+                (Way::Overridden(told), DecidedBy::Override(name)) => prop_assert_eq!(&*told.name, name),
                 (Way::Ruled { else_by: Some(index), .. }, DecidedBy::Rule(name)) => {
-                    prop_assert_eq!(&number.entry.rules[*index].name, name);
+                    prop_assert_eq!(&*number.entry.rules[*index].name, name);
                     prop_assert_eq!(stretch.period, decision.period);
                 }
                 (way, by) => prop_assert!(false, "{:?} and {:?}", way, by),

@@ -31,8 +31,10 @@ pub fn answer(plan: &Plan, number: FourHundred, caller: Caller, at: Timestamp) -
         },
         (Outcome::Route { when_exhausted, .. }, Some(held)) => {
             let to = match decision.decided_by {
-                DecidedBy::Rule(name) => held.entry.rules.iter().find(|rule| rule.name == name).map(|rule| &rule.to),
-                DecidedBy::Override(name) => held.overrides.iter().find(|each| each.name == name).map(|each| &each.to),
+                DecidedBy::Rule(name) => held.entry.rules.iter().find(|rule| &*rule.name == name).map(|rule| &rule.to),
+                DecidedBy::Override(name) => {
+                    held.overrides.iter().find(|each| &*each.name == name).map(|each| &each.to)
+                }
                 DecidedBy::Screens => None,
             };
             let last = when_exhausted.map(exhausted).unwrap_or_default();

@@ -76,10 +76,10 @@ impl<'p> Lists<'p> {
     pub(super) fn of(sides: &[&'p CompiledNumber]) -> Self {
         let mut lists = Self { callers: Vec::new(), areas: Vec::new() };
         for entry in sides.iter().map(|side| &side.entry) {
-            lists.callers.extend(&entry.screening.deny_callers);
+            lists.callers.extend(entry.screening.deny_callers.as_deref());
             lists.areas.extend([&entry.screening.deny_areas, &entry.screening.only_areas]);
             for rule in &entry.rules {
-                lists.callers.extend(&rule.callers);
+                lists.callers.extend(rule.callers.as_deref());
                 lists.areas.extend(&rule.caller_areas);
             }
         }

@@ -213,7 +213,7 @@ impl<'p> Comparison<'p> {
         self.sides().map(|side| {
             let Some(side) = side else { return (None, None) };
             let period = side.schedule.as_deref().map(|schedule| schedule.period_at(at));
-            (period, side.overrides.iter().find(|each| each.holds_at(at)).map(|each| each.name.as_str()))
+            (period, side.overrides.iter().find(|each| each.holds_at(at)).map(|each| &*each.name))
         })
     }
 }
@@ -281,8 +281,10 @@ fn areas(objects: &[&FourHundredNumber]) -> BTreeSet<Area> {
     let lists = objects.iter().flat_map(|object| {
         let screened =
             object.spec.screening.iter().flat_map(|screening| screening.deny_areas.iter().chain(&screening.only_areas));
-        let asked = object.spec.rules.iter().filter_map(|rule| rule.when.as_ref()).flat_map(|when| &when.caller_areas);
-        screened.chain(asked)
+        let rules = object.spec.rules.iter().filter_map(|rule| rule.when.as_ref());
+        // One that is refused asks for nothing: the entry before it is in force.
+        let asked = rules.flat_map(|when| when.areas().unwrap_or_default());
+        screened.cloned().chain(asked)
     });
     lists.filter_map(|text| text.parse().ok()).collect()
 }

@@ -8,13 +8,20 @@ pub fn covers(earlier: &Rule, later: &Rule, periods: &[String]) -> bool {
     let none = When::default();
     let (wide, narrow) = (earlier.when.as_ref().unwrap_or(&none), later.when.as_ref().unwrap_or(&none));
     periods_cover(&wide.periods, &narrow.periods, periods)
-        && list_covers(&wide.caller_areas, &narrow.caller_areas)
+        && places_cover(wide, narrow)
         && callers_cover(&wide.callers, &narrow.callers)
 }
 
 fn periods_cover(wide: &[String], narrow: &[String], all: &[String]) -> bool {
     let every = !all.is_empty() && all.iter().all(|period| wide.contains(period));
     every || list_covers(wide, narrow)
+}
+
+fn places_cover(wide: &When, narrow: &When) -> bool {
+    match (wide.areas(), narrow.areas()) {
+        (Ok(wide), Ok(narrow)) => list_covers(&wide, &narrow),
+        _ => false,
+    }
 }
 
 /// An empty list matches everything.
@@ -64,6 +71,9 @@ mod tests {
             ("{callers: [\"13900001111\"]}", "{callers: [\"13900001111\"]}", true),
             ("{callerAreas: [\"020\", \"0755\"]}", "{callerAreas: [\"0755\"], periods: [work]}", true),
             ("{callerAreas: [\"020\"]}", "{callers: [\"020*\"]}", false),
+            ("{callerProvinces: [广东]}", "{callerAreas: [\"0755\"]}", true),
+            ("{callerProvinces: [广东]}", "{callerAreas: [\"0755\", \"010\"]}", false),
+            ("{callerAreas: [\"010\"]}", "{callerProvinces: [北京]}", true),
         ] {
             assert_eq!(covers(&rule(earlier), &rule(later), &periods), covered, "{earlier:?} before {later:?}");
         }

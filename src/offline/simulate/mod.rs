@@ -78,6 +78,8 @@ pub struct Exception {
     pub callers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caller_areas: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caller_provinces: Vec<String>,
     pub to: String,
 }
 
@@ -183,7 +185,7 @@ fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> W
         // What the timetable would have said does not matter meanwhile.
         Way::Overridden(holding) => WayDocument {
             period: None,
-            override_name: Some(holding.name.clone()),
+            override_name: Some(holding.name.to_string()),
             ..plain(self::target(number, &holding.to))
         },
         Way::Ruled { by_caller, else_by } => WayDocument {
@@ -197,6 +199,7 @@ fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> W
                         rule: rule.name.clone(),
                         callers: when.map(|when| when.callers.clone()).unwrap_or_default(),
                         caller_areas: when.map(|when| when.caller_areas.clone()).unwrap_or_default(),
+                        caller_provinces: when.map(|when| when.caller_provinces.clone()).unwrap_or_default(),
                         to: target(*index),
                     })
                 })
@@ -236,7 +239,7 @@ pub(in crate::offline) fn target(number: &CompiledNumber, to: &CompiledTarget) -
 
 fn name(number: &CompiledNumber, index: u16) -> String {
     let destination = number.entry.destinations.get(usize::from(index));
-    destination.map(|d| d.name.clone().unwrap_or_else(|| d.number.number().as_str().to_owned())).unwrap_or_default()
+    destination.map(|d| d.name.as_deref().unwrap_or(d.number.number().as_str()).to_owned()).unwrap_or_default()
 }
 
 fn exhausted(exhausted: &CompiledExhausted) -> String {

@@ -61,8 +61,10 @@ fn callers(but: &Exception) -> String {
     if !but.callers.is_empty() {
         who.push(but.callers.join(", "));
     }
-    if !but.caller_areas.is_empty() {
-        who.push(format!("callers of {}", but.caller_areas.join(", ")));
+    for places in [&but.caller_areas, &but.caller_provinces] {
+        if !places.is_empty() {
+            who.push(format!("callers of {}", places.join(", ")));
+        }
     }
     who.join(" among ")
 }

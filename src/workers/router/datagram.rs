@@ -1,101 +1,243 @@
-//! A UDP socket that answers from the address at which it was asked: one that is bound to all addresses of a host with
-//! several would otherwise answer from whichever the system prefers, and a peer drops what a stranger sends.
+//! A UDP socket that is read and written many datagrams at a time, and answers from the address at which it was asked: one
+//! that is bound to all addresses of a host with several would otherwise answer from whichever the system prefers, and
+//! a peer drops what a stranger sends.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt,
+    sockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
+/// Datagrams read, and answers written, in one system call.
+pub(super) const BATCH: usize = 32;
+/// The largest UDP payload.
+const DATAGRAM_AT_MOST: usize = 65_535;
 /// What the system keeps while this process is busy: some thousand requests.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// How soon a thread that waits for datagrams looks up.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
-/// See the module's text.
-#[derive(Debug)]
-pub(super) struct DatagramSocket {
-    socket: UdpSocket,
-    /// Where the system writes the address asked at; kept, so that no datagram allocates.
-    control: Vec<u8>,
+/// Sockets of one port. They share what comes to it, each peer's always at the same one.
+pub(super) fn bind(address: SocketAddr, sockets: usize) -> io::Result<Vec<Socket>> {
+    // Bound alone first: a port that is shared could be taken beside whoever else shares it, who would lose calls to us.
+    let alone = open(address, Sharing::Alone)?;
+    if sockets <= 1 {
+        return Ok(vec![alone]);
+    }
+    let address = local_addr(&alone)?;
+    drop(alone);
+    (0..sockets).map(|_| open(address, Sharing::Port)).collect()
 }
 
-/// A datagram in the buffer that was handed in.
+/// The address that a socket is bound to.
+pub(super) fn local_addr(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Alone,
+    /// `SO_REUSEPORT`
+    Port,
+}
+
+fn open(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // The system grants what its own bound allows; less is no reason not to serve.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.set_read_timeout(Some(LOOK_UP))?;
+    socket.set_reuse_port(sharing == Sharing::Port)?;
+    if !address.ip().is_unspecified() {
+        // It can only be asked at its own address, and answers from there without being told.
+    } else if address.is_ipv4() {
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+    } else {
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A datagram that came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Received {
-    pub length: usize,
+pub(super) struct Received<'a> {
+    pub text: &'a [u8],
     pub source: SocketAddr,
-    /// Where an answer has to come from.
-    pub asked_at: Option<AskedAt>,
 }
 
-/// A local address, as the system tells it (`IP_PKTINFO`, RFC 3542 §6).
+/// Where a datagram was sent to, as the system is told when it answers.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum AskedAt {
+enum AskedAt {
+    /// At the address bound.
+    Bound,
     V4(in_pktinfo),
     V6(in6_pktinfo),
 }
 
-impl DatagramSocket {
-    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        // The system grants what its own bound allows; less is no reason not to serve.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.set_nonblocking(true)?;
-        if address.is_ipv4() {
-            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
-        } else {
-            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+impl AskedAt {
+    fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Bound, Self::Bound) => true,
+            (Self::V4(one), Self::V4(other)) => one.ipi_spec_dst.s_addr == other.ipi_spec_dst.s_addr,
+            (Self::V6(one), Self::V6(other)) => {
+                one.ipi6_addr.s6_addr == other.ipi6_addr.s6_addr && one.ipi6_ifindex == other.ipi6_ifindex
+            }
+            _ => false,
         }
-        socket.bind(&address.into())?;
-        Ok(Self { socket: UdpSocket::from_std(socket.into())?, control: nix::cmsg_space!(in_pktinfo, in6_pktinfo) })
+    }
+}
+
+/// An answer on its way out.
+#[derive(Debug, Clone)]
+struct Answer {
+    text: Vec<u8>,
+    to: SockaddrStorage,
+    from: AskedAt,
+}
+
+/// One socket, and the buffers that it is read and written with: made once, and then nothing is allocated. Of one thread.
+pub(super) struct DatagramSocket {
+    socket: Socket,
+    incoming: Vec<Vec<u8>>,
+    receiving: MultiHeaders<SockaddrStorage>,
+    answers: Vec<Answer>,
+    sending: Sending,
+}
+
+/// A header carries as many ancillary data as it has room for, so that each kind needs its own.
+struct Sending {
+    bound: MultiHeaders<SockaddrStorage>,
+    v4: MultiHeaders<SockaddrStorage>,
+    v6: MultiHeaders<SockaddrStorage>,
+}
+
+impl DatagramSocket {
+    pub(super) fn new(socket: Socket) -> Self {
+        let answer = Answer {
+            text: Vec::with_capacity(2 * 1024),
+            to: SockaddrStorage::from(SocketAddr::from(([0, 0, 0, 0], 0))),
+            from: AskedAt::Bound,
+        };
+        Self {
+            socket,
+            incoming: vec![vec![0; DATAGRAM_AT_MOST]; BATCH],
+            receiving: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in_pktinfo, in6_pktinfo))),
+            answers: vec![answer; BATCH],
+            sending: Sending {
+                bound: MultiHeaders::preallocate(BATCH, None),
+                v4: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in_pktinfo))),
+                v6: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in6_pktinfo))),
+            },
+        }
     }
 
-    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    /// Waits for datagrams, a moment at most, and answers those that are there: `answer` gives the address that the text
+    /// it wrote goes to. Tells how many came, and calls `failed` for each answer that the system did not take.
+    pub(super) fn exchange(
+        &mut self,
+        wait: Wait,
+        mut answer: impl FnMut(Received<'_>, &mut Vec<u8>) -> Option<SocketAddr>,
+        failed: impl FnMut(),
+    ) -> io::Result<usize> {
+        let Self { socket, incoming, receiving, answers, sending } = self;
+        let mut came = [None; BATCH];
+        let count = receive(socket, incoming, receiving, &mut came, wait)?;
+        let mut answered = 0;
+        for (buffer, arrival) in incoming.iter().zip(came.iter().take(count)) {
+            let (Some(arrival), Some(place)) = (arrival, answers.get_mut(answered)) else { continue };
+            let text = buffer.get(..arrival.length).unwrap_or_default();
+            if let Some(to) = answer(Received { text, source: arrival.source }, &mut place.text) {
+                (place.to, place.from) = (SockaddrStorage::from(to), arrival.asked_at);
+                answered += 1;
+            }
+        }
+        sending.all(socket, answers.get(..answered).unwrap_or_default(), failed);
+        Ok(count)
+    }
+}
+
+/// Whether a socket without datagrams is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    AMoment,
+    No,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    length: usize,
+    source: SocketAddr,
+    asked_at: AskedAt,
+}
+
+fn receive(
+    socket: &Socket,
+    incoming: &mut [Vec<u8>],
+    receiving: &mut MultiHeaders<SockaddrStorage>,
+    came: &mut [Option<Arrival>; BATCH],
+    wait: Wait,
+) -> io::Result<usize> {
+    let flags = if wait == Wait::No { MsgFlags::MSG_DONTWAIT } else { MsgFlags::MSG_WAITFORONE };
+    let mut buffers = incoming.iter_mut();
+    let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
+        std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| buffer.as_mut_slice()))]);
+    let messages = match recvmmsg(socket.as_raw_fd(), receiving, slices.iter_mut(), flags, None) {
+        Ok(messages) => messages,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(0),
+        Err(error) => return Err(error.into()),
+    };
+    let mut count = 0;
+    for (message, arrival) in messages.zip(came.iter_mut()) {
+        count += 1;
+        let asked_at = message.cmsgs().ok().and_then(|mut messages| messages.find_map(|message| asked_at(&message)));
+        *arrival = message.address.as_ref().and_then(socket_address).map(|source| Arrival {
+            length: message.bytes,
+            source,
+            asked_at: asked_at.unwrap_or(AskedAt::Bound),
+        });
+    }
+    Ok(count)
+}
+
+impl Sending {
+    /// Sends them all, those from one address together.
+    fn all(&mut self, socket: &Socket, mut answers: &[Answer], mut failed: impl FnMut()) {
+        while let Some(first) = answers.first() {
+            let alike = answers.iter().take_while(|answer| answer.from.is(first.from)).count();
+            let sent = self.some(socket, first.from, answers.get(..alike).unwrap_or_default());
+            if sent == 0 {
+                failed();
+            }
+            answers = answers.get(sent.max(1)..).unwrap_or_default();
+        }
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
-    }
-
-    /// The next datagram, or `WouldBlock`.
-    pub(super) fn try_receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        let Self { socket, control } = self;
-        socket.try_io(Interest::READABLE, || {
-            let mut parts = [IoSliceMut::new(buffer)];
-            let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
-            let source = message.address.as_ref().and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
-            let asked_at =
-                message.cmsgs().ok().and_then(|mut messages| messages.find_map(|message| asked_at(&message)));
-            Ok(Received { length: message.bytes, source, asked_at })
-        })
-    }
-
-    pub(super) async fn send(&self, datagram: &[u8], to: SocketAddr, from: Option<AskedAt>) -> io::Result<()> {
-        let to = SockaddrStorage::from(to);
-        self.socket
-            .async_io(Interest::WRITABLE, || {
-                let parts = [IoSlice::new(datagram)];
-                let descriptor = self.socket.as_raw_fd();
-                let sent = match &from {
-                    None => sendmsg(descriptor, &parts, &[], MsgFlags::empty(), Some(&to)),
-                    Some(AskedAt::V4(info)) => {
-                        let from = [ControlMessage::Ipv4PacketInfo(info)];
-                        sendmsg(descriptor, &parts, &from, MsgFlags::empty(), Some(&to))
-                    }
-                    Some(AskedAt::V6(info)) => {
-                        let from = [ControlMessage::Ipv6PacketInfo(info)];
-                        sendmsg(descriptor, &parts, &from, MsgFlags::empty(), Some(&to))
-                    }
-                };
-                sent.map(drop).map_err(io::Error::from)
-            })
-            .await
+    /// How many of them the system took.
+    fn some(&mut self, socket: &Socket, from: AskedAt, answers: &[Answer]) -> usize {
+        let mut texts = answers.iter().map(|answer| answer.text.as_slice());
+        let slices: [[IoSlice<'_>; 1]; BATCH] =
+            std::array::from_fn(|_| [IoSlice::new(texts.next().unwrap_or_default())]);
+        let mut places = answers.iter().map(|answer| answer.to);
+        let addresses: [Option<SockaddrStorage>; BATCH] = std::array::from_fn(|_| places.next());
+        let (fd, slices) = (socket.as_raw_fd(), slices.iter().take(answers.len()));
+        let flags = MsgFlags::empty();
+        let sent = match &from {
+            AskedAt::Bound => sendmmsg(fd, &mut self.bound, slices, addresses, [], flags),
+            AskedAt::V4(info) => {
+                sendmmsg(fd, &mut self.v4, slices, addresses, [ControlMessage::Ipv4PacketInfo(info)], flags)
+            }
+            AskedAt::V6(info) => {
+                sendmmsg(fd, &mut self.v6, slices, addresses, [ControlMessage::Ipv6PacketInfo(info)], flags)
+            }
+        };
+        sent.map_or(0, Iterator::count)
     }
 }
 
@@ -124,51 +266,109 @@ fn asked_at(message: &ControlMessageOwned) -> Option<AskedAt> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio::time::timeout;
+    use std::net::UdpSocket;
 
     use super::*;
 
+    fn client(address: &str) -> UdpSocket {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket
+    }
+
+    /// Answers `expected` datagrams with their own text in capitals.
+    fn echo(socket: &mut DatagramSocket, expected: usize) {
+        let mut seen = 0;
+        while seen < expected {
+            let answer = |received: Received<'_>, out: &mut Vec<u8>| {
+                out.clear();
+                out.extend(received.text.to_ascii_uppercase());
+                Some(received.source)
+            };
+            seen += socket.exchange(Wait::AMoment, answer, || panic!("not sent")).unwrap();
+        }
+    }
+
     /// Where the answer to a datagram sent to `asked` comes from, the socket being bound to `bound`.
-    async fn answered_from(bound: &str, client: &str, asked: &str) -> SocketAddr {
-        let mut socket = DatagramSocket::bind(bound.parse().unwrap()).unwrap();
-        let asked = SocketAddr::new(asked.parse().unwrap(), socket.local_addr().unwrap().port());
-        let client = UdpSocket::bind(client).await.unwrap();
-        client.send_to(b"ask", asked).await.unwrap();
+    fn answered_from(bound: &str, client_at: &str, asked: &str) -> SocketAddr {
+        let socket = bind(bound.parse().unwrap(), 1).unwrap().remove(0);
+        let asked = SocketAddr::new(asked.parse().unwrap(), local_addr(&socket).unwrap().port());
+        let client = client(client_at);
+        client.send_to(b"ask", asked).unwrap();
+        echo(&mut DatagramSocket::new(socket), 1);
         let mut buffer = [0; 16];
-        let received = loop {
-            socket.readable().await.unwrap();
-            match socket.try_receive(&mut buffer) {
-                Ok(received) => break received,
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
-        };
-        assert_eq!(&buffer[..received.length], b"ask");
-        socket.send(b"answer", received.source, received.asked_at).await.unwrap();
-        let heard = timeout(Duration::from_secs(5), client.recv_from(&mut buffer)).await.unwrap().unwrap();
-        assert_eq!(&buffer[..heard.0], b"answer");
+        let heard = client.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..heard.0], b"ASK");
         heard.1
     }
 
-    #[tokio::test]
-    async fn an_answer_comes_from_the_address_that_was_asked() {
+    #[test]
+    fn an_answer_comes_from_the_address_that_was_asked() {
         for (bound, client, asked) in [
             ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.2"),
             ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.1"),
             ("127.0.0.3:0", "127.0.0.1:0", "127.0.0.3"),
         ] {
-            assert_eq!(answered_from(bound, client, asked).await.ip().to_string(), asked);
+            assert_eq!(answered_from(bound, client, asked).ip().to_string(), asked);
         }
     }
 
-    #[tokio::test]
-    async fn a_socket_for_both_families_does_so_for_either() {
-        if UdpSocket::bind("[::]:0").await.is_err() {
+    #[test]
+    fn a_socket_for_both_families_does_so_for_either() {
+        if UdpSocket::bind("[::]:0").is_err() {
             return; // This machine has no IPv6.
         }
         for (client, asked) in [("127.0.0.1:0", "127.0.0.2"), ("[::1]:0", "::1")] {
-            assert_eq!(answered_from("[::]:0", client, asked).await.ip().to_canonical().to_string(), asked);
+            assert_eq!(answered_from("[::]:0", client, asked).ip().to_canonical().to_string(), asked);
         }
+    }
+
+    #[test]
+    fn many_are_answered_at_once_each_from_where_it_was_asked() {
+        let socket = bind("0.0.0.0:0".parse().unwrap(), 1).unwrap().remove(0);
+        let port = local_addr(&socket).unwrap().port();
+        let clients: Vec<UdpSocket> = (0..70).map(|_| client("127.0.0.1:0")).collect();
+        for (index, client) in clients.iter().enumerate() {
+            let asked = SocketAddr::from(([127, 0, 0, u8::try_from(1 + index / 3 % 3).unwrap()], port));
+            client.connect(asked).unwrap();
+            client.send(format!("ask {index}").as_bytes()).unwrap();
+        }
+        echo(&mut DatagramSocket::new(socket), clients.len());
+        let mut buffer = [0; 16];
+        for (index, client) in clients.iter().enumerate() {
+            // A connected socket takes nothing that comes from elsewhere.
+            let length = client.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], format!("ASK {index}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_sent_holds_no_other_back() {
+        let socket = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+        let address = local_addr(&socket).unwrap();
+        let clients: Vec<UdpSocket> = (0..3).map(|_| client("127.0.0.1:0")).collect();
+        for client in &clients {
+            client.send_to(b"ask", address).unwrap();
+        }
+        let mut socket = DatagramSocket::new(socket);
+        let (mut failed, mut turn) = (0, 0);
+        let answer = |received: Received<'_>, out: &mut Vec<u8>| {
+            turn += 1;
+            // The second is too long for any datagram.
+            *out = vec![b'x'; if turn == 2 { 70_000 } else { 10 }];
+            Some(received.source)
+        };
+        assert_eq!(socket.exchange(Wait::No, answer, || failed += 1).unwrap(), 3);
+        assert_eq!(failed, 1);
+        let mut buffer = [0; 16];
+        assert_eq!((clients[0].recv(&mut buffer).unwrap(), clients[2].recv(&mut buffer).unwrap()), (10, 10));
+    }
+
+    #[test]
+    fn a_port_is_shared_among_ourselves_and_with_nobody_else() {
+        let sockets = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let address = local_addr(&sockets[0]).unwrap();
+        assert!(sockets.iter().all(|socket| local_addr(socket).unwrap() == address));
+        assert!(bind(address, 3).is_err(), "nor with another process of ours");
     }
 }

@@ -2,7 +2,7 @@
 //! is counted.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::counters::{RouterCounters, Transported};
 use super::listeners::{ListenerName, SipOptions};
@@ -17,13 +17,25 @@ pub(super) struct Desk {
     pub(super) store: Arc<PlanStore>,
     pub(super) counters: Arc<RouterCounters>,
     pub(super) options: SipOptions,
+    shedding: Option<Arc<Mutex<Shedding>>>,
 }
 
 impl Desk {
-    /// What a socket of the listener keeps from one message to the next, at its start.
+    pub(super) fn new(
+        name: ListenerName,
+        store: Arc<PlanStore>,
+        counters: Arc<RouterCounters>,
+        options: SipOptions,
+    ) -> Self {
+        let bound = options.answering.calls_per_second_and_peer;
+        let shedding = bound.map(|calls| Arc::new(Mutex::new(Shedding::new(calls))));
+        Self { name, store, counters, options, shedding }
+    }
+
+    /// What a socket of the listener keeps from one message to the next, at its start; a peer's calls are counted over
+    /// all of them.
     pub(super) fn memory(&self) -> Memory {
-        let shedding = Shedding::new(self.options.answering.calls_per_second_and_peer);
-        Memory { shedding, ..Memory::default() }
+        Memory { shedding: self.shedding.clone(), ..Memory::default() }
     }
 
     /// Whether the listener, as it stands in the plan now, admits the peer.

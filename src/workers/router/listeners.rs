@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +15,9 @@ use tokio::task::JoinHandle;
 
 use super::certificates::Certificates;
 use super::counters::RouterCounters;
-use super::datagram::DatagramSocket;
 use super::desk::Desk;
 use super::sip::redirect::DecisionParameter;
-use super::{stream, udp};
+use super::{datagram, stream, udp};
 use crate::domain::routing::document::Protocol;
 use crate::domain::routing::plan::Plan;
 use crate::runtime::clock::Clock;
@@ -32,6 +31,18 @@ pub struct Answering {
     pub decision_parameter: DecisionParameter,
     /// New calls a second and peer above which they are shed; `None` sheds nothing.
     pub calls_per_second_and_peer: Option<NonZeroU32>,
+    /// Sockets, each with a thread, of a UDP listener; `None`: one for each processor, eight at most.
+    pub sockets: Option<NonZeroUsize>,
+}
+
+impl Answering {
+    /// Beyond so many the system's own work is the bound.
+    const SOCKETS_AT_MOST: usize = 8;
+
+    fn sockets(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.sockets.map_or_else(|| processors().min(Self::SOCKETS_AT_MOST), NonZeroUsize::get)
+    }
 }
 
 /// What holds for every SIP listener of a process.
@@ -153,17 +164,13 @@ impl SipListeners {
 
     fn bind(&self, name: &ListenerName) -> io::Result<Open> {
         let at = SocketAddr::new(self.options.bind, name.port);
-        let desk = Desk {
-            name: name.clone(),
-            store: Arc::clone(&self.store),
-            counters: Arc::clone(&self.counters),
-            options: self.options,
-        };
+        let desk = Desk::new(name.clone(), Arc::clone(&self.store), Arc::clone(&self.counters), self.options);
         let (stop, stopped) = watch::channel(false);
         let (address, task) = match name.protocol {
             Protocol::Udp => {
-                let socket = DatagramSocket::bind(at)?;
-                (socket.local_addr()?, tokio::spawn(udp::serve(desk, socket, stopped)))
+                let sockets = datagram::bind(at, self.options.answering.sockets())?;
+                let bound = sockets.first().map(datagram::local_addr).transpose()?.unwrap_or(at);
+                (bound, tokio::spawn(udp::serve(desk, sockets, stopped)))
             }
             Protocol::Tcp | Protocol::Tls | Protocol::Http => {
                 let security = match name.protocol {

@@ -1,30 +1,35 @@
-//! SIP over UDP: a listener's socket and its task. An answer leaves by the socket and address that received.
+//! SIP over UDP: a listener's sockets, each with a thread. A thread that waits in the system for datagrams costs less a
+//! message than a task that is told of them, and many datagrams come and go in one call when there are many.
 
 use std::io;
 use std::time::Duration;
 
+use socket2::Socket;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::counters::Transported;
-use super::datagram::DatagramSocket;
+use super::datagram::{BATCH, DatagramSocket, Wait};
 use super::desk::Desk;
 use super::listeners::ListenerName;
 use super::sip::redirect::Memory;
 
-/// The largest UDP payload.
-const DATAGRAM_AT_MOST: usize = 65_535;
-/// Datagrams handled before other tasks get their turn.
-const BATCH: usize = 64;
 /// Pauses of a socket that gives errors: the first, and the longest.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(1)];
+/// Batches read when a listener closes: what waits then, and not what still comes.
+const LAST_BATCHES: usize = 64;
 
-/// Answers what comes to `socket` until `stop`, and then what has come by then.
-pub(super) async fn serve(desk: Desk, socket: DatagramSocket, stop: watch::Receiver<bool>) {
-    let memory = desk.memory();
-    Serving { desk, memory }.run(socket, stop).await;
+/// Answers what comes to `sockets` until `stop`, and then what has come by then.
+pub(super) async fn serve(desk: Desk, sockets: Vec<Socket>, stop: watch::Receiver<bool>) {
+    let mut threads = JoinSet::new();
+    for socket in sockets {
+        let (desk, memory, stop) = (desk.clone(), desk.memory(), stop.clone());
+        threads.spawn_blocking(move || Serving { desk, memory }.run(socket, &stop));
+    }
+    while threads.join_next().await.is_some() {}
 }
 
-/// One socket's task.
+/// One socket's thread.
 struct Serving {
     desk: Desk,
     memory: Memory,
@@ -48,55 +53,37 @@ impl BackOff {
 }
 
 impl Serving {
-    async fn run(mut self, mut socket: DatagramSocket, mut stop: watch::Receiver<bool>) {
-        let mut datagram = vec![0_u8; DATAGRAM_AT_MOST];
-        let mut out = Vec::with_capacity(4 * 1024);
+    fn run(mut self, socket: Socket, stop: &watch::Receiver<bool>) {
+        let mut socket = DatagramSocket::new(socket);
         let mut back_off = BackOff::default();
-        loop {
-            let readable = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => None,
-                readable = socket.readable() => Some(readable),
-            };
-            let read = self.read_some(&mut socket, &mut datagram, &mut out).await;
-            match (readable, read) {
-                (None, _) => return,
-                (Some(Ok(())), Ok(())) => {
-                    back_off.end();
-                    tokio::task::yield_now().await;
-                }
-                (Some(Err(error)), _) | (_, Err(error)) => {
+        // Whoever could say stop is gone: so is who asked for the listener.
+        while !*stop.borrow() && stop.has_changed().is_ok() {
+            match self.exchange(&mut socket, Wait::AMoment) {
+                Ok(_) => back_off.end(),
+                Err(error) => {
                     let pause = back_off.next();
                     if Some(pause) == BACK_OFF.first().copied() {
                         let ListenerName { gateway, listener, .. } = &self.desk.name;
                         tracing::warn!(gateway, listener, %error, "a SIP listener's socket gives an error");
                     }
-                    tokio::time::sleep(pause).await;
+                    std::thread::sleep(pause);
                 }
+            }
+        }
+        for _ in 0..LAST_BATCHES {
+            if self.exchange(&mut socket, Wait::No).is_ok_and(|came| came < BATCH) {
+                return;
             }
         }
     }
 
-    /// Answers what has come in, up to a batch; the error of a socket that cannot be read.
-    async fn read_some(
-        &mut self,
-        socket: &mut DatagramSocket,
-        datagram: &mut [u8],
-        out: &mut Vec<u8>,
-    ) -> io::Result<()> {
-        for _ in 0..BATCH {
-            let received = match socket.try_receive(datagram) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let text = datagram.get(..received.length).unwrap_or_default();
-            if let Some(to) = self.desk.answer(received.source, text, &mut self.memory, out)
-                && socket.send(out, to, received.asked_at).await.is_err()
-            {
-                self.desk.counters.count(Transported::SendFailed);
-            }
-        }
-        Ok(())
+    fn exchange(&mut self, socket: &mut DatagramSocket, wait: Wait) -> io::Result<usize> {
+        let Self { desk, memory } = self;
+        socket.exchange(
+            wait,
+            |received, out| desk.answer(received.source, received.text, memory, out),
+            || desk.counters.count(Transported::SendFailed),
+        )
     }
 }
 

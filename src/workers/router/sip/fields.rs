@@ -1,6 +1,8 @@
 //! The fields that a stateless server reads into: Via, addresses, `CSeq`, parameters (RFC 3261 §25.1). All slices point
 //! into the field's value, which may be any bytes.
 
+use memchr::memchr;
+
 /// The topmost Via: where an answer goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Via<'a> {
@@ -142,6 +144,9 @@ pub(in crate::workers::router) fn number(digits: &[u8]) -> Option<u32> {
 
 /// Where `wanted` first stands outside a quoted string.
 pub(super) fn outside_quotes(text: &[u8], wanted: u8) -> Option<usize> {
+    if memchr(b'"', text).is_none() {
+        return memchr(wanted, text);
+    }
     let (mut quoted, mut escaped) = (false, false);
     for (index, byte) in text.iter().enumerate() {
         match (*byte, quoted) {

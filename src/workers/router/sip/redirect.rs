@@ -6,6 +6,7 @@
 use std::fmt;
 use std::hash::Hasher as _;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use siphasher::sip::SipHasher24;
@@ -86,7 +87,8 @@ impl Breach {
 #[derive(Debug, Default)]
 pub struct Memory {
     pub turns: TurnMemory,
-    pub shedding: Shedding,
+    /// Of the whole listener; `None` sheds nothing.
+    pub shedding: Option<Arc<Mutex<Shedding>>>,
 }
 
 /// Which port an answer goes to where the request does not say `rport`.
@@ -212,8 +214,12 @@ impl Exchange<'_> {
             answer.end();
             return Handled::Options;
         }
-        let admission = memory.shedding.admit(self.source.ip(), self.request_hash(), self.now);
-        if let Admission::Shed { retry_after_seconds } = admission {
+        if let Some(shedding) = &memory.shedding
+            && let Admission::Shed { retry_after_seconds } = shedding
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .admit(self.source.ip(), self.request_hash(), self.now)
+        {
             let mut answer = self.begin(out, 503, "Service Unavailable");
             reason(&mut answer, 42, "Switching equipment congestion");
             answer.field("Retry-After", format_args!("{retry_after_seconds}"));
@@ -297,16 +303,40 @@ impl Exchange<'_> {
     ) {
         let mut preference = Preference(10);
         for destination in destinations.iter() {
-            let contact =
-                ContactUri { head: self.place.head, destination, decision: self.decision_parameter(decision) };
-            let q = preference.next();
-            match destination.ring_seconds {
-                Some(seconds) => answer.field("Contact", format_args!("<{contact}>;q={q};x-ring-seconds={seconds}")),
-                None => answer.field("Contact", format_args!("<{contact}>;q={q}")),
+            answer.bytes(b"Contact: <");
+            self.contact(answer, destination, self.decision_parameter(decision).as_ref());
+            answer.bytes(b">;q=");
+            answer.bytes(&preference.next().text());
+            if let Some(seconds) = destination.ring_seconds {
+                answer.bytes(b";x-ring-seconds=");
+                answer.decimal(seconds.into());
             }
+            answer.bytes(b"\r\n");
         }
         if let Some(AfterLast::Announcement(announcement)) = after {
             answer.field("Contact", format_args!("<{announcement}>;q={}", preference.next()));
+        }
+    }
+
+    /// `sip:NUMBER@TRUNK;user=phone`
+    fn contact(&self, answer: &mut Answer<'_>, destination: &CompiledDestination, decision: Option<&DecisionText<'_>>) {
+        let trunk = &self.place.head.trunk;
+        match trunk.number_format {
+            NumberFormat::National => {
+                answer.bytes(b"sip:");
+                answer.bytes(destination.number.number().as_str().as_bytes());
+            }
+            NumberFormat::E164 => {
+                answer.bytes(b"sip:+");
+                answer.bytes(destination.number.e164().as_str().as_bytes());
+            }
+        }
+        answer.bytes(b"@");
+        answer.bytes(trunk.authority.as_bytes());
+        answer.bytes(b";user=phone");
+        answer.bytes(trunk.transport_parameter().as_bytes());
+        if let Some(decision) = decision {
+            answer.text(format_args!(";decision={decision}"));
         }
     }
 
@@ -380,31 +410,16 @@ impl Preference {
     }
 }
 
-impl fmt::Display for Quality {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0 / 10, self.0 % 10)
+impl Quality {
+    /// `1.0` to `0.0`
+    fn text(&self) -> [u8; 3] {
+        [b'0' + self.0 / 10, b'.', b'0' + self.0 % 10]
     }
 }
 
-/// `sip:NUMBER@TRUNK;user=phone`
-struct ContactUri<'a> {
-    head: &'a CompiledHead,
-    destination: &'a CompiledDestination,
-    decision: Option<DecisionText<'a>>,
-}
-
-impl fmt::Display for ContactUri<'_> {
+impl fmt::Display for Quality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trunk = &self.head.trunk;
-        match trunk.number_format {
-            NumberFormat::National => write!(f, "sip:{}", self.destination.number.number().as_str())?,
-            NumberFormat::E164 => write!(f, "sip:+{}", self.destination.number.e164().as_str())?,
-        }
-        write!(f, "@{};user=phone{}", trunk.authority, trunk.transport_parameter())?;
-        match &self.decision {
-            Some(decision) => write!(f, ";decision={decision}"),
-            None => Ok(()),
-        }
+        self.text().into_iter().try_for_each(|byte| write!(f, "{}", char::from(byte)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -342,7 +343,7 @@ fn an_announcement_is_one_contact_and_a_release_adds_none() {
 #[test]
 fn under_overload_new_calls_are_shed_and_options_answered() {
     let mut bench = Bench::new(worlds::plan());
-    bench.memory.shedding = Shedding::new(NonZeroU32::new(1));
+    bench.memory.shedding = Some(Arc::new(Mutex::new(Shedding::new(NonZeroU32::MIN))));
     let first = format!("\r\n\r\n{}", invite("sip:02138880003@x"));
     for _ in 0..3 {
         assert_eq!(status(&bench.answer(&first)), 302, "a repetition is no new call");

@@ -3,6 +3,8 @@
 //! It keeps the few header fields that a stateless server answers by and skips the rest. What is wrong with a request
 //! that can still be answered is a [`Fault`]; without a request line and a Via there is nobody to answer.
 
+use memchr::memchr;
+
 use super::fields::{Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim, values};
 
 /// Header fields looked at; a request with more is a fault.
@@ -147,36 +149,59 @@ impl<'a> Collected<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
-        let is = |long: &str, short: u8| {
-            name.eq_ignore_ascii_case(long.as_bytes())
-                || (name.len() == 1 && name.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&short)))
-        };
-        // No compact form: a byte that no name has.
-        let none = 0;
-        let result = if is("via", b'v') {
-            self.vias.push(value)
-        } else if is("from", b'f') {
-            once(&mut self.from, value)
-        } else if is("to", b't') {
-            once(&mut self.to, value)
-        } else if is("call-id", b'i') {
-            once(&mut self.call_id, value)
-        } else if is("cseq", none) {
-            once(&mut self.cseq, value)
-        } else if is("content-length", b'l') {
-            once(&mut self.content_length, value)
-        } else if is("require", none) {
-            self.require.push(value)
-        } else if is("p-asserted-identity", none) {
-            self.asserted.push(value)
-        } else if is("privacy", none) {
-            once(&mut self.privacy, value)
-        } else {
-            Ok(())
+        let result = match Field::named(name) {
+            Some(Field::Via) => self.vias.push(value),
+            Some(Field::From) => once(&mut self.from, value),
+            Some(Field::To) => once(&mut self.to, value),
+            Some(Field::CallId) => once(&mut self.call_id, value),
+            Some(Field::CSeq) => once(&mut self.cseq, value),
+            Some(Field::ContentLength) => once(&mut self.content_length, value),
+            Some(Field::Require) => self.require.push(value),
+            Some(Field::Asserted) => self.asserted.push(value),
+            Some(Field::Privacy) => once(&mut self.privacy, value),
+            None => Ok(()),
         };
         if let Err(fault) = result {
             self.fault(fault);
         }
+    }
+}
+
+/// Header fields that are looked at.
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    ContentLength,
+    Require,
+    Asserted,
+    Privacy,
+}
+
+impl Field {
+    /// By its name or its compact form (RFC 3261 §7.3.3). Most fields are none of these, which their length tells.
+    fn named(name: &[u8]) -> Option<Self> {
+        let (long, field): (&[u8], Self) = match (name.len(), name.first()?.to_ascii_lowercase()) {
+            (1, b'v') => return Some(Self::Via),
+            (1, b'f') => return Some(Self::From),
+            (1, b't') => return Some(Self::To),
+            (1, b'i') => return Some(Self::CallId),
+            (1, b'l') => return Some(Self::ContentLength),
+            (2, b't') => (b"to", Self::To),
+            (3, b'v') => (b"via", Self::Via),
+            (4, b'f') => (b"from", Self::From),
+            (4, b'c') => (b"cseq", Self::CSeq),
+            (7, b'c') => (b"call-id", Self::CallId),
+            (7, b'r') => (b"require", Self::Require),
+            (7, b'p') => (b"privacy", Self::Privacy),
+            (14, b'c') => (b"content-length", Self::ContentLength),
+            (19, b'p') => (b"p-asserted-identity", Self::Asserted),
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(long).then_some(field)
     }
 }
 
@@ -219,7 +244,7 @@ pub fn scan(datagram: &[u8]) -> Result<Request<'_>, Unanswerable> {
             ended = true;
             break;
         }
-        match line.iter().position(|byte| *byte == b':') {
+        match memchr(b':', line) {
             Some(colon) => {
                 let (name, value) = line.split_at(colon);
                 collected.take(trim(name), trim(value.get(1..).unwrap_or_default()));
@@ -320,7 +345,7 @@ fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if text.is_empty() {
         return None;
     }
-    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    let end = memchr(b'\n', text).unwrap_or(text.len());
     let (line, rest) = text.split_at_checked(end)?;
     Some((line.strip_suffix(b"\r").unwrap_or(line), rest.get(1..).unwrap_or_default()))
 }

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
+use memchr::memchr3;
+
 use super::scan::Request;
 
 /// An answer under construction.
@@ -23,14 +25,19 @@ impl<'o> Answer<'o> {
     ) -> Self {
         out.clear();
         let mut answer = Self { out };
-        answer.text(format_args!("SIP/2.0 {status} {phrase}\r\n"));
+        answer.bytes(b"SIP/2.0 ");
+        answer.decimal(status.into());
+        answer.bytes(b" ");
+        answer.bytes(phrase.as_bytes());
+        answer.bytes(b"\r\n");
         answer.vias(request, source);
         answer.repeat_if_there(b"From: ", request.from);
         if !request.to.is_empty() {
             answer.bytes(b"To: ");
             answer.folded(request.to);
             if !request.has_to_tag {
-                answer.text(format_args!(";tag={to_tag:016x}"));
+                answer.bytes(b";tag=");
+                answer.hexadecimal(to_tag);
             }
             answer.bytes(b"\r\n");
         }
@@ -70,10 +77,12 @@ impl<'o> Answer<'o> {
         let address = source.ip().to_canonical();
         // RFC 3581 §4 wants `received` beside `rport` always, RFC 3261 §18.2.1 where the host is another.
         if top.asks_rport || !is_same_host(top.host, address) {
-            self.text(format_args!(";received={address}"));
+            self.bytes(b";received=");
+            self.address(address);
         }
         if top.asks_rport {
-            self.text(format_args!(";rport={}", source.port()));
+            self.bytes(b";rport=");
+            self.decimal(source.port().into());
         }
         self.folded(top.rest);
         self.bytes(b"\r\n");
@@ -93,17 +102,58 @@ impl<'o> Answer<'o> {
         }
     }
 
-    fn text(&mut self, text: std::fmt::Arguments<'_>) {
+    /// Adds what stands there as it is, for fields that every call has: `std::fmt` takes as long as all else together.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Adds a number.
+    pub fn decimal(&mut self, number: u32) {
+        let mut digits = [b'0'; 10];
+        let (mut left, mut length) = (number, 0);
+        for digit in digits.iter_mut().rev() {
+            *digit += u8::try_from(left % 10).unwrap_or(0);
+            left /= 10;
+            length += 1;
+            if left == 0 {
+                break;
+            }
+        }
+        self.bytes(digits.get(digits.len() - length..).unwrap_or_default());
+    }
+
+    /// Sixteen digits.
+    fn hexadecimal(&mut self, number: u64) {
+        let digit = |nibble: u64| b"0123456789abcdef".get(usize::try_from(nibble & 15).unwrap_or(0)).copied();
+        let digits: [u8; 16] = std::array::from_fn(|index| digit(number >> (60 - 4 * index)).unwrap_or(b'0'));
+        self.bytes(&digits);
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                let [first, rest @ ..] = address.octets();
+                self.decimal(first.into());
+                for octet in rest {
+                    self.bytes(b".");
+                    self.decimal(octet.into());
+                }
+            }
+            IpAddr::V6(address) => self.text(format_args!("{address}")),
+        }
+    }
+
+    /// Adds text that is seldom asked for.
+    pub fn text(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a Vec cannot fail.
         let _ = self.out.write_fmt(text);
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
-    }
-
     /// A value that was folded over lines goes out on one, and no line end of a request ever gets out.
     fn folded(&mut self, value: &[u8]) {
+        if memchr3(b'\r', b'\n', 0, value).is_none() {
+            return self.bytes(value);
+        }
         self.out.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
     }
 }

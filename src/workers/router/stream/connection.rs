@@ -201,7 +201,7 @@ mod tests {
             protocol: Protocol::Tcp,
         };
         let options = SipOptions { bind: [127, 0, 0, 1].into(), answering: Answering::default(), clock: Clock::SYSTEM };
-        let desk = Desk { name, store: Arc::new(store), counters: Arc::default(), options };
+        let desk = Desk::new(name, Arc::new(store), Arc::default(), options);
         Shared { memory: Arc::new(Mutex::new(desk.memory())), desk: Arc::new(desk) }
     }
 
