@@ -66,6 +66,12 @@ bench-edit: ## Milliseconds from an edit to the plan, the router's answer and Pr
 bench-embedded: ## Calls and records a second through one operator with embedded workers (release build)
 	@$(MAKE) --no-print-directory measure BENCH=bench::embedded
 
+.PHONY: bench-router
+bench-router: ## SIP redirects beside Kamailio's, decisions and plans by themselves; ROWS="ours kamailio" picks (release build)
+	@tools/kamailio >/dev/null
+	@command -v taskset >/dev/null || { echo "taskset (util-linux) is needed: each server is measured on one core" >&2; exit 1; }
+	@$(CARGO) bench --locked --bench router -- $(ROWS)
+
 .PHONY: crash
 crash: ## Kill the biller at CRASH_MOMENTS=500 random moments (CRASH_SEED=400) and compare the ledger: about ten minutes
 	@$(MAKE) --no-print-directory measure BENCH=bench::crash

@@ -168,3 +168,33 @@ fn exhausted(exhausted: &target::Exhausted) -> Exhausted {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn areas(when: &str) -> Result<Vec<String>, Vec<String>> {
+        let text = format!(
+            "{{apiVersion: fourhundred.io/v1alpha1, kind: FourHundredNumber, metadata: {{name: hotline}}, spec: {{\
+             number: \"4001000868\", gatewayRef: {{name: east}}, tariffRef: {{name: standard}}, \
+             destinations: [{{name: desk, number: \"010-8888 0001\"}}], \
+             rules: [{{name: some, when: {when}, to: {{destination: desk}}}}, {{name: all, to: {{destination: desk}}}}]}}}}"
+        );
+        let object: FourHundredNumber = serde_saphyr::from_str(&text).unwrap();
+        let entry = entry(&object, "4001000868", None)?;
+        Ok(entry.rules[0].when.clone().unwrap().caller_areas)
+    }
+
+    #[test]
+    fn provinces_are_written_out_and_narrow_areas() {
+        assert_eq!(areas("{callerProvinces: [上海, 北京]}").unwrap(), ["010", "021"]);
+        assert_eq!(areas("{callerProvinces: [广东], callerAreas: [\"0755\", \"010\"]}").unwrap(), ["0755"]);
+        assert_eq!(areas("{callerAreas: [Unknown]}").unwrap(), ["Unknown"]);
+        assert_eq!(
+            areas("{callerProvinces: [广东省]}").unwrap_err(),
+            ["rules[some].when.callerProvinces: there is no province \"广东省\": write \"广东\""]
+        );
+        let nothing = areas("{callerProvinces: [广东], callerAreas: [\"010\"]}").unwrap_err();
+        assert!(nothing[0].contains("no area of callerAreas is in a province"), "{nothing:?}");
+    }
+}

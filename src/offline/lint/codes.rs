@@ -87,6 +87,8 @@ codes! {
         "From 1 November the next year should be listed; in a year that is not listed schedules fall back to weekdays. The notice comes in November.";
     OVERRIDE_ENDED = "FH114", Hint, "an override has ended",
         "It does nothing any more; delete it, so that the next reader need not wonder.";
+    OVERRIDE_IDLE = "FH115", Warning, "an override that changes nothing",
+        "Every rule of the number sends calls where the override sends them.";
 }
 
 /// The manual: `docs/lint.md`.

@@ -6,7 +6,7 @@ use super::{Report, codes, shadow};
 use crate::api::four_hundred_number::{FourHundredNumberSpec, Group, Strategy};
 use crate::api::routing_schedule::DayName;
 use crate::api::routing_target::{OverrideTarget, Target};
-use crate::api::{FourHundredNumber, RoutingSchedule};
+use crate::api::{FourHundredNumber, RoutingOverride, RoutingSchedule};
 use crate::controllers::key::Key;
 use crate::controllers::tenant;
 use crate::controllers::world::Find as _;
@@ -35,7 +35,26 @@ pub fn look(report: &mut Report<'_>) {
         if object.spec.until.parse::<jiff::Timestamp>().is_ok_and(|until| until <= offline.now) {
             let sentence = format!("until {} has passed: delete the override", object.spec.until);
             report.tell(&codes::OVERRIDE_ENDED, &object_key(&*object), "until", sentence);
+        } else if let Some(number) = stores.numbers.find_key(&overridden(&object))
+            && number.spec.rules.iter().all(|rule| same_target(&rule.to, &object.spec.to))
+        {
+            let sentence =
+                format!("every rule of {} sends calls there already: delete the override", overridden(&object));
+            report.tell(&codes::OVERRIDE_IDLE, &object_key(&*object), "to", sentence);
         }
+    }
+}
+
+/// The number that an override is for.
+fn overridden(object: &RoutingOverride) -> Key {
+    Key::new(object.metadata.namespace.clone().unwrap_or_default(), &object.spec.number_ref.name)
+}
+
+/// Both are written alike, so that they are compared as they are written.
+fn same_target(rule: &Target, wanted: &OverrideTarget) -> bool {
+    match (serde_json::to_value(rule), serde_json::to_value(wanted)) {
+        (Ok(rule), Ok(wanted)) => rule == wanted,
+        _ => false,
     }
 }
 

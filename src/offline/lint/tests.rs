@@ -104,3 +104,26 @@ fn codes_are_in_order_and_each_once() {
 fn the_manual_is_printed_from_the_table() {
     crate::offline::tests::golden(&root().join("docs/lint.md"), &manual());
 }
+
+#[test]
+fn an_override_to_where_every_rule_sends_calls_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = |rules: &str| {
+        format!(
+            "apiVersion: fourhundred.io/v1alpha1\nkind: FourHundredNumber\nmetadata: {{name: line, namespace: acme}}\n\
+             spec:\n  number: \"4001000868\"\n  gatewayRef: {{name: east, namespace: telephony}}\n  \
+             tariffRef: {{name: standard}}\n  destinations:\n  - {{name: desk, number: \"010-8888 0001\"}}\n  \
+             - {{name: duty, number: \"138 0013 8000\"}}\n  rules:\n{rules}---\napiVersion: fourhundred.io/v1alpha1\n\
+             kind: RoutingOverride\nmetadata: {{name: storm, namespace: acme}}\nspec:\n  numberRef: {{name: line}}\n  \
+             to: {{destination: duty}}\n  until: \"2026-12-24T08:00:00+08:00\"\n"
+        )
+    };
+    let idle = |rules: &str| {
+        std::fs::write(folder.path().join("line.yaml"), number(rules)).unwrap();
+        let found = read(&[root().join("examples/platform"), folder.path().to_owned()]);
+        found.iter().any(|one| one.code == "FH115" && one.message.contains("delete the override"))
+    };
+    assert!(idle("  - {name: all, to: {destination: duty}}\n"));
+    let elsewhere = "  - {name: some, when: {callers: [\"010*\"]}, to: {destination: desk}}\n";
+    assert!(!idle(&format!("{elsewhere}  - {{name: all, to: {{destination: duty}}}}\n")));
+}
