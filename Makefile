@@ -15,6 +15,9 @@ ONE_KUBE := $(if $(KUBEBUILDER_ASSETS),KUBEBUILDER_ASSETS names the programs of 
 ALONE := quiet::
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.1
+FUZZ_SECONDS ?= 60
+TARGETS ?= sip stream plan number yaml
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fourhundred
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
@@ -71,6 +74,12 @@ bench-router: ## SIP redirects beside Kamailio's, decisions and plans by themsel
 	@tools/kamailio >/dev/null
 	@command -v taskset >/dev/null || { echo "taskset (util-linux) is needed: each server is measured on one core" >&2; exit 1; }
 	@$(CARGO) bench --locked --bench router -- $(ROWS)
+
+.PHONY: fuzz
+fuzz: ## Throw bytes at what reads input from outside, FUZZ_SECONDS=60 for each of TARGETS (nightly Rust, cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz: about 40 s"; $(CARGO) install --quiet cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION); }
+	@for target in $(TARGETS); do echo "==> $$target, $(FUZZ_SECONDS) s"; \
+	    $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -print_final_stats=1 -verbosity=0; done
 
 .PHONY: crash
 crash: ## Kill the biller at CRASH_MOMENTS=500 random moments (CRASH_SEED=400) and compare the ledger: about ten minutes

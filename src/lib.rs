@@ -29,6 +29,9 @@ pub mod dev;
 pub mod domain;
 pub mod embedding;
 pub mod folder;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ledger;
 pub mod offline;
 pub mod runtime;

@@ -129,7 +129,8 @@ fn any_leaf() -> impl Strategy<Value = Numbers> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    // Times 42 calls each: a hundred thousand a run.
+    #![proptest_config(ProptestConfig::with_cases(2_400))]
 
     #[test]
     fn the_walk_agrees_with_a_naive_reading_of_the_documents(leaf in any_leaf(), turn in any::<u64>(), call in any::<u32>()) {

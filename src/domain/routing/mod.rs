@@ -24,5 +24,5 @@ pub mod turns;
 
 #[cfg(test)]
 mod reference;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod worlds;

@@ -1,4 +1,5 @@
 //! Fixtures: the contract's own example as the parts of a plan.
+#![allow(clippy::unwrap_used, reason = "fixtures: of tests and fuzz targets alone")]
 
 use serde_json::value::RawValue;
 
@@ -140,6 +141,7 @@ pub(crate) fn plan() -> Plan {
 }
 
 /// The plan with the hotline changed.
+#[cfg(test)]
 pub(crate) fn plan_with(change: impl FnOnce(&mut NumberEntry, &mut Numbers)) -> Plan {
     let (mut entry, mut leaf) = (hotline(), leaf());
     change(&mut entry, &mut leaf);

@@ -14,7 +14,7 @@ pub mod http;
 pub mod listeners;
 pub mod shedding;
 pub mod sip;
-mod stream;
+pub(crate) mod stream;
 mod udp;
 
 #[cfg(test)]

@@ -77,6 +77,22 @@ impl Framer {
     }
 }
 
+/// Cuts whatever can be cut off the front of `bytes`, as a connection does; panics where that would not end.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn cut(bytes: &[u8]) {
+    let (mut framer, mut rest) = (Framer::default(), bytes);
+    loop {
+        match framer.next(rest) {
+            Frame::Partial => return,
+            Frame::Blank { length, .. } | Frame::Message { length } => {
+                assert!(length > 0, "something is taken");
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            Frame::Broken { length, .. } => return assert!(length > 0 && length <= rest.len(), "what there is"),
+        }
+    }
+}
+
 /// Whether nothing but line ends stands there: no message has begun.
 pub(super) fn is_blank(buffer: &[u8]) -> bool {
     buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))

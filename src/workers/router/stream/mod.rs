@@ -7,6 +7,9 @@ mod connection;
 mod framing;
 mod seats;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::framing::cut;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

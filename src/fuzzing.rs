@@ -1,0 +1,101 @@
+//! What reads input from outside, as functions of bytes alone: fuzz targets call them, and tests replay the corpora through
+//! them. Each panics where something must never be. Not in the program: built for tests and fuzzing only.
+
+#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a target fails by panicking")]
+
+use std::net::SocketAddr;
+
+use crate::domain::numbering::{Caller, CallerPattern, Destination, FourHundred, VanityPattern, normalise};
+use crate::domain::routing::load::load;
+use crate::domain::routing::plan::Plan;
+use crate::domain::routing::worlds;
+use crate::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, Way, answer};
+
+thread_local! {
+    static PLAN: Plan = worlds::plan();
+}
+
+/// A datagram: answered or not, the answer is one whole message and the same again.
+pub fn sip(bytes: &[u8]) {
+    PLAN.with(|plan| {
+        let place = Place {
+            plan,
+            head: plan.head("telephony/east").expect("the fixture has it"),
+            way: Way::Datagram,
+            reply_port: ReplyPort::Via,
+            decision_parameter: DecisionParameter::Present,
+        };
+        let source: SocketAddr = "192.0.2.1:5060".parse().expect("an address");
+        let now = "2026-11-23T10:00:00+08:00".parse().expect("an instant");
+        let ask = || {
+            let mut out = Vec::new();
+            let reply = answer(&place, source, bytes, now, &mut Memory::default(), &mut out);
+            (reply, out)
+        };
+        let (reply, out) = ask();
+        if let Some(to) = reply.to {
+            assert_eq!(to.ip(), source.ip(), "nobody else is answered");
+            assert!(out.starts_with(b"SIP/2.0 ") && out.ends_with(b"Content-Length: 0\r\n\r\n"));
+            let ends = out.windows(4).filter(|window| *window == b"\r\n\r\n").count();
+            assert_eq!(ends, 1, "nothing of the request ends the answer's header");
+            assert!(!out.contains(&0) && out.len() < 4 * bytes.len() + 4_096);
+        }
+        assert_eq!(ask(), (reply, out));
+    });
+}
+
+/// A stream: whatever comes, messages are cut off its front until more is needed.
+pub fn stream(bytes: &[u8]) {
+    crate::workers::router::stream::cut(bytes);
+}
+
+/// A part of the plan, or nothing that is taken for one.
+pub fn plan(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(load(text));
+    }
+}
+
+/// A number as somebody writes it; what comes out of normalising stays as it is.
+pub fn number(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(national) = normalise(text) {
+        assert_eq!(normalise(national.as_str()).ok(), Some(national), "{text:?}");
+    }
+    let caller = Caller::parse(text);
+    assert!(caller.number().is_none_or(|number| Caller::of(number) == caller));
+    drop((Destination::parse(text), FourHundred::from_called(text)));
+    drop((text.parse::<CallerPattern>(), text.parse::<VanityPattern>()));
+}
+
+/// A file of manifests.
+pub fn yaml(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(crate::folder::yaml::parse(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Runs a target over its corpus.
+    fn replay(target: &str, run: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        let mut played = 0;
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            run(&std::fs::read(entry.unwrap().path()).unwrap());
+            played += 1;
+        }
+        assert!(played > 0, "{} is empty", folder.display());
+    }
+
+    #[test]
+    fn every_corpus_is_read_without_harm() {
+        replay("sip", super::sip);
+        replay("stream", super::stream);
+        replay("plan", super::plan);
+        replay("number", super::number);
+        replay("yaml", super::yaml);
+    }
+}
