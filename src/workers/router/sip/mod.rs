@@ -3,6 +3,7 @@
 //! No transactions, no timers, no sockets: [`redirect::answer`] is a function of plan, datagram and instant, so that a
 //! retransmission gets the very same bytes. Work per packet is bounded by [`scan`]'s limits.
 
+mod contacts;
 pub mod fields;
 pub mod redirect;
 pub mod remembered;

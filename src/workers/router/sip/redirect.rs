@@ -3,7 +3,6 @@
 //! The same datagram gets the same bytes: the To-tag is a keyed hash, groups draw by Call-ID, and turns of `RoundRobin`
 //! come from a memory that the socket keeps. ACK and CANCEL are absorbed; no provisional answer is ever sent.
 
-use std::fmt;
 use std::hash::Hasher as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use siphasher::sip::SipHasher24;
 
+use super::contacts;
 use super::fields::trim;
 use super::scan::{Fault, Request, Unanswerable, scan};
 use super::turns::TurnMemory;
 use super::uri::{Uri, called, caller, parse_uri};
 use super::write::Answer;
-use crate::domain::routing::compiled::CompiledDestination;
 use crate::domain::routing::decide::{CallFacts, decide_at};
-use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations, Outcome, Reason};
-use crate::domain::routing::document::{NumberFormat, OriginalCalled};
+use crate::domain::routing::decision::{Decision, Outcome, Reason};
+use crate::domain::routing::document::OriginalCalled;
 use crate::domain::routing::head::CompiledHead;
 use crate::domain::routing::plan::Plan;
 use crate::workers::router::shedding::{Admission, Shedding};
@@ -257,7 +256,7 @@ impl Exchange<'_> {
             }
             Outcome::Route { destinations, when_exhausted } => {
                 let mut answer = self.redirect(uri, &decision, out);
-                self.contacts(&mut answer, &decision, &destinations, when_exhausted);
+                contacts::write(&mut answer, self.place, &decision, &destinations, when_exhausted);
                 answer.end();
                 Handled::Redirected
             }
@@ -291,66 +290,6 @@ impl Exchange<'_> {
             }
         }
         answer
-    }
-
-    /// One line per contact, in order and with q strictly falling: some switches go by the one, some by the other.
-    fn contacts(
-        &self,
-        answer: &mut Answer<'_>,
-        decision: &Decision<'_>,
-        destinations: &Destinations<'_>,
-        after: Option<AfterLast<'_>>,
-    ) {
-        let mut preference = Preference(10);
-        for destination in destinations.iter() {
-            answer.bytes(b"Contact: <");
-            self.contact(answer, destination, self.decision_parameter(decision).as_ref());
-            answer.bytes(b">;q=");
-            answer.bytes(&preference.next().text());
-            if let Some(seconds) = destination.ring_seconds {
-                answer.bytes(b";x-ring-seconds=");
-                answer.decimal(seconds.into());
-            }
-            answer.bytes(b"\r\n");
-        }
-        if let Some(AfterLast::Announcement(announcement)) = after {
-            answer.field("Contact", format_args!("<{announcement}>;q={}", preference.next()));
-        }
-    }
-
-    /// `sip:NUMBER@TRUNK;user=phone`
-    fn contact(&self, answer: &mut Answer<'_>, destination: &CompiledDestination, decision: Option<&DecisionText<'_>>) {
-        let trunk = &self.place.head.trunk;
-        match trunk.number_format {
-            NumberFormat::National => {
-                answer.bytes(b"sip:");
-                answer.bytes(destination.number.number().as_str().as_bytes());
-            }
-            NumberFormat::E164 => {
-                answer.bytes(b"sip:+");
-                answer.bytes(destination.number.e164().as_str().as_bytes());
-            }
-        }
-        answer.bytes(b"@");
-        answer.bytes(trunk.authority.as_bytes());
-        answer.bytes(b";user=phone");
-        answer.bytes(trunk.transport_parameter().as_bytes());
-        if let Some(decision) = decision {
-            answer.text(format_args!(";decision={decision}"));
-        }
-    }
-
-    fn decision_parameter<'d>(&self, decision: &Decision<'d>) -> Option<DecisionText<'d>> {
-        if self.place.decision_parameter == DecisionParameter::Absent {
-            return None;
-        }
-        let name = match decision.decided_by {
-            DecidedBy::Screens => "",
-            DecidedBy::Override(name) | DecidedBy::Rule(name) => name,
-        };
-        let digest = decision.plan()?;
-        let prefix = digest.as_bytes().iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
-        Some(DecisionText { prefix, name })
     }
 
     fn begin<'o>(&self, out: &'o mut Vec<u8>, status: u16, phrase: &str) -> Answer<'o> {
@@ -395,50 +334,4 @@ fn reason(answer: &mut Answer<'_>, cause: u8, text: &str) {
 fn is_plain_host(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
     (1..=255).contains(&host.len()) && host.bytes().all(plain)
-}
-
-/// Tenths from 1.0 down: nine destinations and an announcement use them up exactly.
-struct Preference(u8);
-
-struct Quality(u8);
-
-impl Preference {
-    fn next(&mut self) -> Quality {
-        let quality = Quality(self.0);
-        self.0 = self.0.saturating_sub(1);
-        quality
-    }
-}
-
-impl Quality {
-    /// `1.0` to `0.0`
-    fn text(&self) -> [u8; 3] {
-        [b'0' + self.0 / 10, b'.', b'0' + self.0 % 10]
-    }
-}
-
-impl fmt::Display for Quality {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text().into_iter().try_for_each(|byte| write!(f, "{}", char::from(byte)))
-    }
-}
-
-/// Digest prefix and rule, as a URI parameter may carry them.
-struct DecisionText<'a> {
-    prefix: u32,
-    name: &'a str,
-}
-
-impl fmt::Display for DecisionText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-", self.prefix)?;
-        for byte in self.name.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-                write!(f, "{}", char::from(byte))?;
-            } else {
-                write!(f, "%{byte:02X}")?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,0 +1,121 @@
+//! The contacts of a 302: where a call is tried, in which order, and for how long (RFC 3261 §20.10).
+
+use std::fmt;
+
+use super::redirect::{DecisionParameter, Place};
+use super::write::Answer;
+use crate::domain::routing::compiled::CompiledDestination;
+use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations};
+use crate::domain::routing::document::NumberFormat;
+
+/// One line per contact, in order and with q strictly falling: some switches go by the one, some by the other.
+pub(super) fn write(
+    answer: &mut Answer<'_>,
+    place: &Place<'_>,
+    decision: &Decision<'_>,
+    destinations: &Destinations<'_>,
+    after: Option<AfterLast<'_>>,
+) {
+    let mut preference = Preference(10);
+    let parameter = decision_parameter(place, decision);
+    for destination in destinations.iter() {
+        answer.bytes(b"Contact: <");
+        contact(answer, place, destination, parameter.as_ref());
+        answer.bytes(b">;q=");
+        answer.bytes(&preference.next().text());
+        if let Some(seconds) = destination.ring_seconds {
+            answer.bytes(b";x-ring-seconds=");
+            answer.decimal(seconds.into());
+        }
+        answer.bytes(b"\r\n");
+    }
+    if let Some(AfterLast::Announcement(announcement)) = after {
+        answer.field("Contact", format_args!("<{announcement}>;q={}", preference.next()));
+    }
+}
+
+/// `sip:NUMBER@TRUNK;user=phone`
+fn contact(
+    answer: &mut Answer<'_>,
+    place: &Place<'_>,
+    destination: &CompiledDestination,
+    decision: Option<&DecisionText<'_>>,
+) {
+    let trunk = &place.head.trunk;
+    match trunk.number_format {
+        NumberFormat::National => {
+            answer.bytes(b"sip:");
+            answer.bytes(destination.number.number().as_str().as_bytes());
+        }
+        NumberFormat::E164 => {
+            answer.bytes(b"sip:+");
+            answer.bytes(destination.number.e164().as_str().as_bytes());
+        }
+    }
+    answer.bytes(b"@");
+    answer.bytes(trunk.authority.as_bytes());
+    answer.bytes(b";user=phone");
+    answer.bytes(trunk.transport_parameter().as_bytes());
+    if let Some(decision) = decision {
+        answer.text(format_args!(";decision={decision}"));
+    }
+}
+
+fn decision_parameter<'d>(place: &Place<'_>, decision: &Decision<'d>) -> Option<DecisionText<'d>> {
+    if place.decision_parameter == DecisionParameter::Absent {
+        return None;
+    }
+    let name = match decision.decided_by {
+        DecidedBy::Screens => "",
+        DecidedBy::Override(name) | DecidedBy::Rule(name) => name,
+    };
+    let digest = decision.plan()?;
+    let prefix = digest.as_bytes().iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+    Some(DecisionText { prefix, name })
+}
+
+/// Tenths from 1.0 down: nine destinations and an announcement use them up exactly.
+struct Preference(u8);
+
+struct Quality(u8);
+
+impl Preference {
+    fn next(&mut self) -> Quality {
+        let quality = Quality(self.0);
+        self.0 = self.0.saturating_sub(1);
+        quality
+    }
+}
+
+impl Quality {
+    /// `1.0` to `0.0`
+    fn text(&self) -> [u8; 3] {
+        [b'0' + self.0 / 10, b'.', b'0' + self.0 % 10]
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().into_iter().try_for_each(|byte| write!(f, "{}", char::from(byte)))
+    }
+}
+
+/// Digest prefix and rule, as a URI parameter may carry them.
+struct DecisionText<'a> {
+    prefix: u32,
+    name: &'a str,
+}
+
+impl fmt::Display for DecisionText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}-", self.prefix)?;
+        for byte in self.name.bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+                write!(f, "{}", char::from(byte))?;
+            } else {
+                write!(f, "%{byte:02X}")?;
+            }
+        }
+        Ok(())
+    }
+}
