@@ -57,6 +57,11 @@ pub struct CallGatewaySpec {
     /// How the 400 number travels on with a redirected call. None when absent, since some trunks bar or bill on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_called: Option<OriginalCalled>,
+    /// Header fields of the INVITE that travel on with a redirected call, as header fields of the contacts' URIs (RFC 3261
+    /// §19.1.1): those of X- and P- names, User-to-User, Subject, Priority, Alert-Info and Call-Info may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = set_of(scalars::passed_header, 0, 16))]
+    pub pass_headers: Vec<String>,
     /// Announcements that numbers may name, each with the SIP URI that plays it. A name that is not listed is asked of
     /// the trunk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -108,6 +108,15 @@ pub(super) fn screened_area(_: &mut SchemaGenerator) -> Schema {
     listed(8, AREA)
 }
 
+/// A header field that may travel on: none by which a request finds its way, its end or its rights.
+pub(super) fn passed_header(_: &mut SchemaGenerator) -> Schema {
+    text(
+        64,
+        "^([XP]-[A-Za-z0-9][A-Za-z0-9-]{0,60}|User-to-User|Subject|Priority|Alert-Info|Call-Info)$",
+        "write a header field that may travel on, such as X-Customer or User-to-User",
+    )
+}
+
 /// A pattern of 400 numbers, matched at their end.
 pub(super) fn number_pattern(_: &mut SchemaGenerator) -> Schema {
     text(

@@ -69,6 +69,7 @@ pub fn build(key: &Key, gateway: &CallGateway) -> Head {
             api::OriginalCalled::Diversion => OriginalCalled::Diversion,
             api::OriginalCalled::HistoryInfo => OriginalCalled::HistoryInfo,
         },
+        pass_headers: spec.pass_headers.clone(),
         announcements: spec.announcements.iter().map(|a| (a.name.clone(), a.uri.clone())).collect(),
         listeners: spec.listeners.iter().map(listener).collect(),
         record_sources: spec.call_records.iter().flat_map(|records| &records.sources).map(source).collect(),

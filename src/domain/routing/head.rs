@@ -19,6 +19,8 @@ pub struct CompiledHead {
     pub to_tag_key: [u8; 16],
     pub trunk: CompiledTrunk,
     pub original_called: OriginalCalled,
+    /// Names of header fields that travel on.
+    pub pass_headers: Vec<String>,
     /// Name → SIP URI.
     pub announcements: BTreeMap<String, String>,
     pub listeners: Vec<CompiledListener>,
@@ -80,6 +82,9 @@ impl CompiledHead {
                 return Err(fault(format!("announcements[{name}].uri"), sentence));
             }
         }
+        if let Some(name) = head.pass_headers.iter().find(|name| !is_header_name(name)) {
+            return Err(fault("passHeaders".to_owned(), format!("{name:?} is not the name of a header field")));
+        }
         let mut listeners = Vec::with_capacity(head.listeners.len());
         for listener in &head.listeners {
             let peers = listener.peers.iter().map(|peer| peer.parse::<Network>()).collect::<Result<Vec<_>, _>>();
@@ -104,6 +109,7 @@ impl CompiledHead {
                 number_format: head.trunk.number_format,
             },
             original_called: head.original_called,
+            pass_headers: head.pass_headers.clone(),
             announcements: head.announcements.clone(),
             listeners,
             record_sources: head.record_sources.clone(),
@@ -161,6 +167,10 @@ fn authority(host: &str, port: u16) -> Option<String> {
     named.then(|| format!("{host}:{port}"))
 }
 
+fn is_header_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// A URI that stands inside `<…>` without ending it or the line.
 fn is_plain_uri(uri: &str) -> bool {
     let scheme = ["sip:", "sips:", "tel:"].iter().any(|scheme| uri.starts_with(scheme));
@@ -175,7 +185,8 @@ mod tests {
     #[test]
     fn a_head_is_refused_with_the_field_that_is_wrong() {
         type Spoil = fn(&mut Head);
-        let cases: [(Spoil, &str); 4] = [
+        let cases: [(Spoil, &str); 5] = [
+            (|head| head.pass_headers.push("X-A: b\r\nVia".to_owned()), "passHeaders"),
             (|head| head.to_tag_key = "abc".to_owned(), "toTagKey"),
             (|head| head.trunk.host = "10.0.0.1>\r\nX: y".to_owned(), "trunk.host"),
             (

@@ -21,19 +21,29 @@ pub(super) const BATCH: usize = 32;
 const DATAGRAM_AT_MOST: usize = 65_535;
 /// What the system keeps while this process is busy: some thousand requests.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Ports of the system's choice that are tried.
+const SYSTEMS_CHOICES: u32 = 4;
 /// How soon a thread that waits for datagrams looks up.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// Sockets of one port. They share what comes to it, each peer's always at the same one.
 pub(super) fn bind(address: SocketAddr, sockets: usize) -> io::Result<Vec<Socket>> {
-    // Bound alone first: a port that is shared could be taken beside whoever else shares it, who would lose calls to us.
-    let alone = open(address, Sharing::Alone)?;
-    if sockets <= 1 {
-        return Ok(vec![alone]);
+    let mut attempts = if address.port() == 0 { SYSTEMS_CHOICES } else { 1 };
+    loop {
+        attempts -= 1;
+        // Bound alone first: a port that is shared could be taken beside whoever else shares it, who would lose calls to us.
+        let alone = open(address, Sharing::Alone)?;
+        if sockets <= 1 {
+            return Ok(vec![alone]);
+        }
+        let at = local_addr(&alone)?;
+        drop(alone);
+        // In between somebody else may have been given the port that the system chose.
+        let shared: io::Result<Vec<Socket>> = (0..sockets).map(|_| open(at, Sharing::Port)).collect();
+        if shared.is_ok() || attempts == 0 {
+            return shared;
+        }
     }
-    let address = local_addr(&alone)?;
-    drop(alone);
-    (0..sockets).map(|_| open(address, Sharing::Port)).collect()
 }
 
 /// The address that a socket is bound to.

@@ -16,6 +16,9 @@ pub struct Head {
     pub to_tag_key: String,
     pub trunk: Trunk,
     pub original_called: OriginalCalled,
+    /// Header fields of the INVITE that travel on in contacts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_headers: Vec<String>,
     /// Announcement name → SIP URI.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub announcements: BTreeMap<String, String>,

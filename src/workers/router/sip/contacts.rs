@@ -3,15 +3,19 @@
 use std::fmt;
 
 use super::redirect::{DecisionParameter, Place};
+use super::scan::Request;
 use super::write::Answer;
 use crate::domain::routing::compiled::CompiledDestination;
 use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations};
 use crate::domain::routing::document::NumberFormat;
 
+/// Bytes of a header field's value that travels on: it stands in each contact, and an answer has to fit a datagram.
+const PASSED_AT_MOST: usize = 256;
+
 /// One line per contact, in order and with q strictly falling: some switches go by the one, some by the other.
 pub(super) fn write(
     answer: &mut Answer<'_>,
-    place: &Place<'_>,
+    (place, request): (&Place<'_>, &Request<'_>),
     decision: &Decision<'_>,
     destinations: &Destinations<'_>,
     after: Option<AfterLast<'_>>,
@@ -21,6 +25,7 @@ pub(super) fn write(
     for destination in destinations.iter() {
         answer.bytes(b"Contact: <");
         contact(answer, place, destination, parameter.as_ref());
+        passed_on(answer, &place.head.pass_headers, request);
         answer.bytes(b">;q=");
         answer.bytes(&preference.next().text());
         if let Some(seconds) = destination.ring_seconds {
@@ -72,6 +77,20 @@ fn decision_parameter<'d>(place: &Place<'_>, decision: &Decision<'d>) -> Option<
     let digest = decision.plan()?;
     let prefix = digest.as_bytes().iter().take(4).fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
     Some(DecisionText { prefix, name })
+}
+
+/// Header fields of the request as header fields of the URI: `?X-Customer=42&Subject=%E5%94%AE%E5%90%8E`. One whose value
+/// is longer than its bound is left out, not cut: half a value says something else.
+fn passed_on(answer: &mut Answer<'_>, names: &[String], request: &Request<'_>) {
+    let mut before: &[u8] = b"?";
+    for name in names {
+        let Some(value) = request.field(name).filter(|value| value.len() <= PASSED_AT_MOST) else { continue };
+        answer.bytes(before);
+        answer.bytes(name.as_bytes());
+        answer.bytes(b"=");
+        answer.escaped(value);
+        before = b"&";
+    }
 }
 
 /// Tenths from 1.0 down: nine destinations and an announcement use them up exactly.

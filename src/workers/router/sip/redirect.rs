@@ -256,7 +256,7 @@ impl Exchange<'_> {
             }
             Outcome::Route { destinations, when_exhausted } => {
                 let mut answer = self.redirect(uri, &decision, out);
-                contacts::write(&mut answer, self.place, &decision, &destinations, when_exhausted);
+                contacts::write(&mut answer, (self.place, self.request), &decision, &destinations, when_exhausted);
                 answer.end();
                 Handled::Redirected
             }

@@ -108,6 +108,21 @@ fn an_invite_is_answered_with_the_planned_contacts_in_order() {
 }
 
 #[test]
+fn header_fields_travel_on_in_each_contact_where_the_gateway_says_so() {
+    let mut bench = Bench::with_head(|head| {
+        head.pass_headers = ["X-Customer", "Subject", "X-Long", "X-Absent"].map(str::to_owned).to_vec();
+    });
+    let more = format!("x-customer:  42/é <a>&b\r\n c\r\nSubject:\r\nX-Long: {}\r\nX-Other: no\r\n", "l".repeat(300));
+    let asked = request("INVITE", "sip:4001000868@10.0.0.1", "sip:02138880003@10.0.0.7", &more);
+    let answer = bench.answer(&asked);
+    let contacts = fields(&answer, "Contact");
+    let passed = "?X-Customer=42%2F%C3%A9%20%3Ca%3E%26b%20c&Subject=>";
+    assert!(contacts[..3].iter().all(|contact| contact.contains(passed)), "{contacts:?}");
+    assert_eq!(contacts[3], "<sip:busy@10.0.3.30>;q=0.7", "an announcement's URI goes as it is written");
+    assert!(!bench.answer(&invite("sip:02138880003@10.0.0.7")).contains('?'));
+}
+
+#[test]
 fn a_repetition_gets_the_same_bytes_and_another_call_another_tag() {
     let mut bench = Bench::new(worlds::plan());
     let first = bench.answer(&invite("sip:02138880003@10.0.0.7"));

@@ -116,8 +116,25 @@ pub struct Request<'a> {
     /// Privacy (RFC 3323).
     pub privacy: &'a [u8],
     pub require: Lines<'a, 8>,
+    /// Every field, as they came, for those that are seldom asked for: see [`Request::field`].
+    fields: &'a [u8],
     /// The first thing that is wrong, if anything is.
     pub fault: Option<Fault>,
+}
+
+impl<'a> Request<'a> {
+    /// The value of the first field of this name; compact forms are not looked for.
+    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
+        let mut rest = self.fields;
+        while let Some((field, after)) = split_field(rest).filter(|(field, _)| !field.is_empty()) {
+            rest = after;
+            let (named, value) = field.split_at_checked(memchr(b':', field).unwrap_or(0))?;
+            if trim(named).eq_ignore_ascii_case(name.as_bytes()) {
+                return Some(trim(value.get(1..).unwrap_or_default()));
+            }
+        }
+        None
+    }
 }
 
 #[derive(Default)]
@@ -236,7 +253,7 @@ pub fn scan(datagram: &[u8]) -> Result<Request<'_>, Unanswerable> {
             (first.split(|byte| *byte == b' ').next().unwrap_or_default(), &[][..])
         }
     };
-    let mut ended = false;
+    let (fields, mut ended) = (rest, false);
     for _ in 0..HEADERS_AT_MOST {
         let Some((line, after)) = split_field(rest) else { break };
         rest = after;
@@ -255,13 +272,13 @@ pub fn scan(datagram: &[u8]) -> Result<Request<'_>, Unanswerable> {
     if !ended {
         collected.fault(if rest.is_empty() { Fault::Truncated } else { Fault::TooMany });
     }
-    finish(collected, method, uri, rest)
+    finish(collected, (method, uri), fields, rest)
 }
 
 fn finish<'a>(
     mut seen: Collected<'a>,
-    method: &'a [u8],
-    uri: &'a [u8],
+    (method, uri): (&'a [u8], &'a [u8]),
+    fields: &'a [u8],
     body: &[u8],
 ) -> Result<Request<'a>, Unanswerable> {
     let Some(via) = seen.vias.iter().next() else { return Err(Unanswerable::Unreadable) };
@@ -313,6 +330,7 @@ fn finish<'a>(
         asserted: seen.asserted,
         privacy: seen.privacy.unwrap_or_default(),
         require: seen.require,
+        fields,
         fault: seen.fault,
     })
 }

@@ -122,6 +122,19 @@ impl<'o> Answer<'o> {
         self.bytes(digits.get(digits.len() - length..).unwrap_or_default());
     }
 
+    /// Adds a value as a URI's header field may hold it (RFC 3261 §25.1, hvalue): everything but letters, digits and the
+    /// plainest marks escaped. A folded value goes on in one line: an escaped line end would be one again for who reads it.
+    pub fn escaped(&mut self, value: &[u8]) {
+        for byte in value.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)) {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'*') {
+                self.bytes(&[*byte]);
+            } else {
+                let digit = |nibble: u8| b"0123456789ABCDEF".get(usize::from(nibble)).copied().unwrap_or(b'0');
+                self.bytes(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+
     /// Sixteen digits.
     fn hexadecimal(&mut self, number: u64) {
         let digit = |nibble: u64| b"0123456789abcdef".get(usize::try_from(nibble & 15).unwrap_or(0)).copied();
