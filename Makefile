@@ -76,7 +76,7 @@ bench-router: ## SIP redirects beside Kamailio's, decisions and plans by themsel
 	@$(CARGO) bench --locked --bench router -- $(ROWS)
 
 .PHONY: fuzz
-fuzz: ## Throw bytes at what reads input from outside, FUZZ_SECONDS=60 for each of TARGETS (nightly Rust, cargo-fuzz)
+fuzz: ## Throw bytes at what reads input from outside, FUZZ_SECONDS=60 for each of TARGETS (nightly Rust, cargo-fuzz; the first build takes ten minutes)
 	@command -v cargo-fuzz >/dev/null || { echo "installing cargo-fuzz: about 40 s"; $(CARGO) install --quiet cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION); }
 	@for target in $(TARGETS); do echo "==> $$target, $(FUZZ_SECONDS) s"; \
 	    $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -print_final_stats=1 -verbosity=0; done
