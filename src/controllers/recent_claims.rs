@@ -87,9 +87,9 @@ fn version(claim: &NumberClaim) -> Option<u64> {
     claim.metadata.resource_version.as_deref()?.parse().ok()
 }
 
-/// Whether `one` is a later version of the same claim than `other`.
+/// Whether `one` is a later version of a number's claim than `other`.
 pub(super) fn is_newer(one: &NumberClaim, other: &NumberClaim) -> bool {
-    one.metadata.uid == other.metadata.uid && version(one) > version(other)
+    version(one) > version(other)
 }
 
 #[cfg(test)]

@@ -40,16 +40,20 @@ pub fn holder_of(claim: &NumberClaim) -> Key {
 /// The bound claim whose holder is `key`; the oldest where there are two. One that was just made counts before the cache
 /// shows it.
 pub fn held_by(facts: &Facts, key: &Key) -> Option<Arc<NumberClaim>> {
-    let mut recent = facts.recent_claims.of(key);
+    let cached = |number: &str| facts.stores.claims.find_name(number);
+    let recent = facts.recent_claims.of(key);
     let numbers = facts.references().holders.of(key);
-    let cached = numbers.into_iter().filter_map(|number| facts.stores.claims.find_name(&number.to_string()));
-    let mut claims: Vec<Arc<NumberClaim>> = cached
-        .map(|claim| {
-            let newer = recent.iter().position(|noted| is_newer(noted, &claim));
-            newer.map_or(claim, |index| Arc::new(recent.swap_remove(index)))
-        })
-        .collect();
-    claims.extend(recent.into_iter().map(Arc::new));
+    // The watch may have come further since: what it shows then holds, also before the index knows of it.
+    let newest = recent.into_iter().map(|noted| match cached(noted.number()) {
+        Some(shown) if !is_newer(&noted, &shown) => shown,
+        _ => Arc::new(noted),
+    });
+    let mut claims: Vec<Arc<NumberClaim>> = newest.collect();
+    for shown in numbers.into_iter().filter_map(|number| cached(&number.to_string())) {
+        if claims.iter().all(|claim| claim.number() != shown.number()) {
+            claims.push(shown);
+        }
+    }
     claims
         .into_iter()
         .filter(|claim| claim.is_bound() && holder_of(claim) == *key)
