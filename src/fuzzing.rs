@@ -9,7 +9,7 @@ use crate::domain::numbering::{Caller, CallerPattern, Destination, FourHundred, 
 use crate::domain::routing::load::load;
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::worlds;
-use crate::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, Way, answer};
+use crate::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 
 thread_local! {
     static PLAN: Plan = worlds::plan();
@@ -21,7 +21,7 @@ pub fn sip(bytes: &[u8]) {
         let place = Place {
             plan,
             head: plan.head("telephony/east").expect("the fixture has it"),
-            way: Way::Datagram,
+            breach: None,
             reply_port: ReplyPort::Via,
             decision_parameter: DecisionParameter::Present,
         };

@@ -13,7 +13,7 @@ use fourhundred::domain::routing::decide::{CallFacts, decide};
 use fourhundred::domain::routing::decision::Outcome;
 use fourhundred::domain::routing::plan::Plan;
 use fourhundred::offline::Offline;
-use fourhundred::workers::router::sip::redirect::{DecisionParameter, Handled, Memory, Place, ReplyPort, Way, answer};
+use fourhundred::workers::router::sip::redirect::{DecisionParameter, Handled, Memory, Place, ReplyPort, answer};
 use jiff::Timestamp;
 
 thread_local! {
@@ -107,7 +107,7 @@ fn a_redirect_into_a_used_buffer_allocates_nothing() {
     let place = Place {
         plan: &plan,
         head,
-        way: Way::Datagram,
+        breach: None,
         reply_port: ReplyPort::Source,
         decision_parameter: DecisionParameter::Present,
     };

@@ -14,7 +14,7 @@ use fourhundred::workers::plan::PlanStore;
 use fourhundred::workers::router::certificates::Certificates;
 use fourhundred::workers::router::counters::RouterCounters;
 use fourhundred::workers::router::listeners::{Answering, SipListeners, SipOptions};
-use fourhundred::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, Way, answer};
+use fourhundred::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 use jiff::Timestamp;
 
 use crate::histogram::Histogram;
@@ -102,7 +102,7 @@ pub fn decide_rows(numbers: u64) {
     let place = Place {
         plan: &plan,
         head,
-        way: Way::Datagram,
+        breach: None,
         reply_port: ReplyPort::Source,
         decision_parameter: DecisionParameter::Absent,
     };

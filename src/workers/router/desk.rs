@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::counters::{RouterCounters, Transported};
 use super::listeners::{ListenerName, SipOptions};
 use super::shedding::Shedding;
-use super::sip::redirect::{Handled, Memory, Place, Reply, ReplyPort, Way, answer};
+use super::sip::redirect::{Breach, Handled, Memory, Place, Reply, ReplyPort, answer};
 use crate::workers::plan::PlanStore;
 
 /// See the module's text.
@@ -54,7 +54,7 @@ impl Desk {
         memory: &mut Memory,
         out: &mut Vec<u8>,
     ) -> Option<SocketAddr> {
-        self.reply(source, datagram, Way::Datagram, memory, out)?.to
+        self.reply(source, datagram, None, memory, out)?.to
     }
 
     /// What became of a message of an admitted peer; `None` where the listener does not admit it.
@@ -62,7 +62,7 @@ impl Desk {
         &self,
         source: SocketAddr,
         message: &[u8],
-        way: Way,
+        breach: Option<Breach>,
         memory: &mut Memory,
         out: &mut Vec<u8>,
     ) -> Option<Reply> {
@@ -76,7 +76,7 @@ impl Desk {
         let place = Place {
             plan: &plan,
             head,
-            way,
+            breach,
             reply_port: if listener.force_rport { ReplyPort::Source } else { ReplyPort::Via },
             decision_parameter: self.options.answering.decision_parameter,
         };

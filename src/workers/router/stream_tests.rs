@@ -158,6 +158,19 @@ async fn one_peer_has_its_share_of_connections_and_no_more() {
     bench.end().await;
 }
 
+#[tokio::test]
+async fn a_peer_that_never_shakes_hands_does_not_hold_up_the_end() {
+    let mut bench = Bench::start(head(Protocol::Tls));
+    bench.certificates.tell("telephony/east", "sip-udp", Ok(FIRST)).unwrap();
+    let address = bench.addresses(1).await[0].1;
+    let silent = TcpStream::connect(address).await.unwrap();
+    let mut other = secure(address).await;
+    assert!(ask(&mut other, &invite("one").replace("/UDP", "/TLS")).await.starts_with("SIP/2.0 302 "));
+    // Within its patience, which is half of what a handshake may take.
+    bench.end().await;
+    assert_eq!(rest(silent).await, "");
+}
+
 fn shows(stream: &TlsStream<TcpStream>, pem: &str) -> bool {
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     stream.get_ref().1.peer_certificates() == Some(&[certificate][..])

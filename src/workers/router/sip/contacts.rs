@@ -9,8 +9,11 @@ use crate::domain::routing::compiled::CompiledDestination;
 use crate::domain::routing::decision::{AfterLast, DecidedBy, Decision, Destinations};
 use crate::domain::routing::document::NumberFormat;
 
-/// Bytes of a header field's value that travels on: it stands in each contact, and an answer has to fit a datagram.
-const PASSED_AT_MOST: usize = 256;
+/// Bytes of a header field's value that travels on.
+const VALUE_AT_MOST: usize = 256;
+/// Bytes of all that travel on, names, values and what escapes them: they stand in each of up to nine contacts, and an
+/// answer has to fit a datagram.
+const PASSED_AT_MOST: usize = 1_024;
 
 /// One line per contact, in order and with q strictly falling: some switches go by the one, some by the other.
 pub(super) fn write(
@@ -80,15 +83,21 @@ fn decision_parameter<'d>(place: &Place<'_>, decision: &Decision<'d>) -> Option<
 }
 
 /// Header fields of the request as header fields of the URI: `?X-Customer=42&Subject=%E5%94%AE%E5%90%8E`. One whose value
-/// is longer than its bound is left out, not cut: half a value says something else.
+/// is longer than its bound, or goes beyond that of all together, is left out, not cut: half a value says something else.
 fn passed_on(answer: &mut Answer<'_>, names: &[String], request: &Request<'_>) {
     let mut before: &[u8] = b"?";
+    let begin = answer.len();
     for name in names {
-        let Some(value) = request.field(name).filter(|value| value.len() <= PASSED_AT_MOST) else { continue };
+        let Some(value) = request.field(name).filter(|value| value.len() <= VALUE_AT_MOST) else { continue };
+        let end = answer.len();
         answer.bytes(before);
         answer.bytes(name.as_bytes());
         answer.bytes(b"=");
         answer.escaped(value);
+        if answer.len() - begin > PASSED_AT_MOST {
+            answer.truncate(end);
+            continue;
+        }
         before = b"&";
     }
 }

@@ -36,19 +36,10 @@ const KNOWN_METHODS: &[&[u8]] =
 pub struct Place<'a> {
     pub plan: &'a Plan,
     pub head: &'a CompiledHead,
-    pub way: Way,
+    /// The message's end could not be found: it is refused, and its stream ends.
+    pub breach: Option<Breach>,
     pub reply_port: ReplyPort,
     pub decision_parameter: DecisionParameter,
-}
-
-/// How a message came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    Datagram,
-    /// Cut out of a stream by its length.
-    Stream,
-    /// As far as it could be told on a stream: it is refused, and the connection ends.
-    Broken(Breach),
 }
 
 /// Why the end of a message cannot be found on a stream.
@@ -176,7 +167,7 @@ struct Exchange<'a> {
 impl Exchange<'_> {
     fn handle(&self, memory: &mut Memory, out: &mut Vec<u8>) -> Handled {
         let request = self.request;
-        if let Way::Broken(breach) = self.place.way {
+        if let Some(breach) = self.place.breach {
             let (status, phrase) = breach.status();
             self.begin(out, status, phrase).end();
             return breach.handled();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::redirect::{DecisionParameter, Handled, Memory, Place, Reply, ReplyPort, Way, answer};
+use super::redirect::{DecisionParameter, Handled, Memory, Place, Reply, ReplyPort, answer};
 use crate::domain::routing::decision::Reason;
 use crate::domain::routing::document::{
     Exhausted, Head, NumberFormat, Numbers, OriginalCalled, Part, Strategy as GroupStrategy, Target, Transport,
@@ -59,7 +59,7 @@ impl Bench {
         let place = Place {
             plan: &self.plan,
             head: self.plan.head("telephony/east").unwrap(),
-            way: Way::Datagram,
+            breach: None,
             reply_port: self.reply_port,
             decision_parameter: self.decision_parameter,
         };
@@ -120,6 +120,20 @@ fn header_fields_travel_on_in_each_contact_where_the_gateway_says_so() {
     assert!(contacts[..3].iter().all(|contact| contact.contains(passed)), "{contacts:?}");
     assert_eq!(contacts[3], "<sip:busy@10.0.3.30>;q=0.7", "an announcement's URI goes as it is written");
     assert!(!bench.answer(&invite("sip:02138880003@10.0.0.7")).contains('?'));
+}
+
+#[test]
+fn what_travels_on_stays_within_a_bound_of_all_together() {
+    let names: Vec<_> = (0..16).map(|index| format!("X-{index}")).collect();
+    let mut bench = Bench::with_head(|head| head.pass_headers.clone_from(&names));
+    // Escaped, each byte is three.
+    let value = "<".repeat(150);
+    let mut more: String = names[1..15].iter().map(|name| format!("{name}: {value}\r\n")).collect();
+    more.push_str("X-15: short\r\n");
+    let answer = bench.answer(&request("INVITE", "sip:4001000868@10.0.0.1", "sip:02138880003@10.0.0.7", &more));
+    let escaped = "%3C".repeat(150);
+    let contact = fields(&answer, "Contact")[0];
+    assert!(contact.contains(&format!("?X-1={escaped}&X-2={escaped}&X-15=short>")), "{contact}");
 }
 
 #[test]
@@ -388,7 +402,7 @@ proptest! {
         datagram.splice(at.min(end)..end, with);
         let mut bench = Bench::with_head(|head| head.original_called = OriginalCalled::Diversion);
         let place = Place {
-            way: Way::Datagram,
+            breach: None,
             plan: &bench.plan,
             head: bench.plan.head("telephony/east").unwrap(),
             reply_port: ReplyPort::Via,

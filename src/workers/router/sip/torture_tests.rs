@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::redirect::{DecisionParameter, Memory, Place, ReplyPort, Way, answer};
+use super::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 use crate::domain::routing::worlds;
 
 const MESSAGES: &str = include_str!("../../../../tests/fixtures/sip/rfc4475.txt");
@@ -91,7 +91,7 @@ fn ask(message: &[u8]) -> Vec<u8> {
     let place = Place {
         plan: &plan,
         head: plan.head("telephony/east").unwrap(),
-        way: Way::Datagram,
+        breach: None,
         reply_port: ReplyPort::Source,
         decision_parameter: DecisionParameter::Absent,
     };

@@ -46,6 +46,16 @@ impl<'o> Answer<'o> {
         answer
     }
 
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes back what was written after the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.out.truncate(length);
+    }
+
     /// Adds a header field.
     pub fn field(&mut self, name: &str, value: std::fmt::Arguments<'_>) {
         self.text(format_args!("{name}: {value}\r\n"));

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Shared;
 use super::framing::{Frame, Framer, is_blank};
 use crate::workers::router::counters::ConnectionEnd;
-use crate::workers::router::sip::redirect::{Handled, Way};
+use crate::workers::router::sip::redirect::{Breach, Handled};
 use crate::workers::router::sip::scan::Unanswerable;
 
 /// A connection on which nothing comes for so long is closed. Peers that want theirs kept ping at least every two minutes
@@ -109,11 +109,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     let message = rest.get(..length).unwrap_or_default();
                     taken += length;
                     self.began = None;
-                    self.handle(message, Way::Stream)
+                    self.handle(message, None)
                 }
                 Frame::Broken { length, breach } => {
                     let message = rest.get(..length).unwrap_or_default();
-                    self.handle(message, Way::Broken(breach)).or(Some(ConnectionEnd::Broken))
+                    self.handle(message, Some(breach)).or(Some(ConnectionEnd::Broken))
                 }
             };
             if end.is_some() || self.outgoing.len() >= ANSWERS {
@@ -137,8 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Puts the answer to a message, if there is one, behind those not written yet; why the connection ends with it.
-    fn handle(&mut self, message: &[u8], way: Way) -> Option<ConnectionEnd> {
-        let Some(reply) = self.shared.reply(self.source, message, way, &mut self.answer) else {
+    fn handle(&mut self, message: &[u8], breach: Option<Breach>) -> Option<ConnectionEnd> {
+        let Some(reply) = self.shared.reply(self.source, message, breach, &mut self.answer) else {
             return Some(ConnectionEnd::PeerNotAdmitted);
         };
         if reply.to.is_some() {

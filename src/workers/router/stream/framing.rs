@@ -24,39 +24,52 @@ pub(super) enum Frame {
 pub(super) struct Framer {
     /// Bytes at the front that hold no end of a header.
     searched: usize,
+    /// The message at the front, header and body, once its header is whole.
+    length: Option<usize>,
 }
 
 impl Framer {
     /// What stands at the front of `buffer`. Whoever takes it off the buffer asks again with what is left.
     pub(super) fn next(&mut self, buffer: &[u8]) -> Frame {
-        if let Some(frame) = blank(buffer) {
-            return frame;
-        }
-        let Some(header) = self.header_end(buffer) else {
-            return if buffer.len() < MESSAGE_AT_MOST {
-                Frame::Partial
-            } else {
-                self.broken(buffer.len(), Breach::TooLong)
-            };
+        let length = match self.length {
+            Some(length) => length,
+            None => match self.length(buffer) {
+                Ok(length) => length,
+                Err(frame) => return frame,
+            },
         };
-        let body = match content_length(buffer.get(..header).unwrap_or_default()) {
-            Ok(body) => body,
-            Err(breach) => return self.broken(header, breach),
-        };
-        let length = header.saturating_add(body);
-        if length > MESSAGE_AT_MOST {
-            return self.broken(header, if header > MESSAGE_AT_MOST { Breach::TooLong } else { Breach::BodyTooLarge });
-        }
+        self.length = Some(length);
         if buffer.len() < length {
-            // The header is read again when more has come: once for each arrival, of which a body has few.
             return Frame::Partial;
         }
-        self.searched = 0;
+        *self = Self::default();
         Frame::Message { length }
     }
 
+    /// How long the message at the front is; what else there is to say where that cannot be told.
+    fn length(&mut self, buffer: &[u8]) -> Result<usize, Frame> {
+        if let Some(frame) = blank(buffer) {
+            return Err(frame);
+        }
+        let Some(header) = self.header_end(buffer) else {
+            return Err(if buffer.len() < MESSAGE_AT_MOST {
+                Frame::Partial
+            } else {
+                self.broken(buffer.len(), Breach::TooLong)
+            });
+        };
+        let body = content_length(buffer.get(..header).unwrap_or_default())
+            .map_err(|breach| self.broken(header, breach))?;
+        let length = header.saturating_add(body);
+        if length > MESSAGE_AT_MOST {
+            let breach = if header > MESSAGE_AT_MOST { Breach::TooLong } else { Breach::BodyTooLarge };
+            return Err(self.broken(header, breach));
+        }
+        Ok(length)
+    }
+
     fn broken(&mut self, length: usize, breach: Breach) -> Frame {
-        self.searched = 0;
+        *self = Self::default();
         Frame::Broken { length, breach }
     }
 
@@ -175,6 +188,18 @@ mod tests {
         let too_long = Frame::Broken { length: MESSAGE_AT_MOST, breach: Breach::TooLong };
         assert_eq!(Framer::default().next(&endless), too_long);
         assert_eq!(Framer::default().next(&endless[1..]), Frame::Partial);
+    }
+
+    #[test]
+    fn a_header_is_read_once_however_many_arrivals_its_body_takes() {
+        let whole = message("v=0");
+        let mut framer = Framer::default();
+        assert_eq!(framer.next(&whole.as_bytes()[..whole.len() - 3]), Frame::Partial);
+        // Were the header read again, its end would not be found.
+        let overwritten = "x".repeat(whole.len());
+        assert_eq!(framer.next(&overwritten.as_bytes()[..whole.len() - 1]), Frame::Partial);
+        assert_eq!(framer.next(overwritten.as_bytes()), Frame::Message { length: whole.len() });
+        assert_eq!(framer.next(&message("").as_bytes()[..9]), Frame::Partial, "and the next one's is read");
     }
 
     #[test]

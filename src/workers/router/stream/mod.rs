@@ -27,7 +27,7 @@ use self::seats::{Seat, Seats};
 use super::certificates::Certificate;
 use super::counters::ConnectionEnd;
 use super::desk::Desk;
-use super::sip::redirect::{Memory, Reply, Way};
+use super::sip::redirect::{Breach, Memory, Reply};
 
 /// The largest message, header and body; as much as a datagram may hold.
 pub(super) const MESSAGE_AT_MOST: usize = 65_535;
@@ -35,6 +35,8 @@ pub(super) const MESSAGE_AT_MOST: usize = 65_535;
 const BACKLOG: i32 = 1_024;
 /// For a peer to finish its part of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For all connections together to end, once they are asked to.
+const ENDING: Duration = Duration::from_secs(2);
 /// After an error of the listening socket (out of descriptors, most likely).
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -58,10 +60,10 @@ struct Shared {
 
 impl Shared {
     /// See [`Desk::reply`].
-    fn reply(&self, source: SocketAddr, message: &[u8], way: Way, out: &mut Vec<u8>) -> Option<Reply> {
+    fn reply(&self, source: SocketAddr, message: &[u8], breach: Option<Breach>, out: &mut Vec<u8>) -> Option<Reply> {
         // No await while it is held, and a decision is quick: connections hardly wait for each other.
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        self.desk.reply(source, message, way, &mut memory, out)
+        self.desk.reply(source, message, breach, &mut memory, out)
     }
 }
 
@@ -93,7 +95,9 @@ pub(super) async fn serve(
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    // A peer that takes nothing any more must not hold up the end.
+    let _ = timeout(ENDING, async { while connections.join_next().await.is_some() {} }).await;
+    connections.shutdown().await;
 }
 
 /// A place for a connection that may have one.
@@ -123,13 +127,17 @@ async fn connect(
     source: SocketAddr,
     shared: Shared,
     certificate: Option<Certificate>,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) -> ConnectionEnd {
     // Answers are whole messages: there is nothing to wait for.
     let _ = stream.set_nodelay(true);
     let Some(certificate) = certificate else { return Connection::new(stream, source, shared).serve(stop).await };
     // The certificate in force now; connections that stand keep theirs.
-    match timeout(HANDSHAKE, TlsAcceptor::from(certificate.config()).accept(stream)).await {
+    let handshake = tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => return ConnectionEnd::Stopped,
+        handshake = timeout(HANDSHAKE, TlsAcceptor::from(certificate.config()).accept(stream)) => handshake,
+    };
+    match handshake {
         Ok(Ok(stream)) => Connection::new(stream, source, shared).serve(stop).await,
         Ok(Err(_)) | Err(_) => ConnectionEnd::HandshakeFailed,
     }
