@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::domain::numbering::{Caller, CallerPattern, Destination, FourHundred, VanityPattern, normalise};
-use crate::domain::routing::load::load;
+use crate::domain::routing::load::{ANY_CALLERS, load};
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::worlds;
 use crate::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
@@ -52,7 +52,7 @@ pub fn stream(bytes: &[u8]) {
 /// A part of the plan, or nothing that is taken for one.
 pub fn plan(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        drop(load(text));
+        drop(load(text, ANY_CALLERS));
     }
 }
 

@@ -9,7 +9,7 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NEVER_OBSERVED, NumberClaim, NumberPool,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NEVER_OBSERVED, NumberClaim, NumberPool,
     RoutingOverride, RoutingSchedule, Tariff, Tenant,
 };
 use crate::domain::digest::Digest;
@@ -32,6 +32,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         FourHundredNumber::crd(),
         RoutingSchedule::crd(),
         RoutingOverride::crd(),
+        CallerList::crd(),
     ]
     .into_iter()
     .map(finish)

@@ -296,7 +296,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = rule(
-    "has(self.periods) || has(self.callers) || has(self.callerAreas) || has(self.callerProvinces)",
+    "has(self.periods) || has(self.callers) || has(self.callerLists) || has(self.callerAreas) || has(self.callerProvinces)",
     "set a member of `when`, such as periods: [work], or remove `when`: a rule without it matches every call"
 ))]
 pub struct When {
@@ -308,6 +308,10 @@ pub struct When {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set_of(scalars::caller_pattern, 1, 64))]
     pub callers: Vec<String>,
+    /// CallerLists of this namespace: the caller must be on one of them. With callers, a call must match both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(transform = set_of(scalars::object_name, 1, 16))]
+    pub caller_lists: Vec<String>,
     /// Areas that calls come from: area codes with their 0, or Unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set_of(scalars::area, 1, 400))]

@@ -103,9 +103,12 @@ fn caller_area(spec: &FourHundredNumberSpec) -> Option<String> {
 }
 
 fn caller_list(spec: &FourHundredNumberSpec) -> Option<String> {
-    let uses =
-        |rule: &&super::four_hundred_number::Rule| rule.when.as_ref().is_some_and(|when| !when.callers.is_empty());
-    spec.rules.iter().find(uses).map(|rule| format!("rules[{}].when.callers", rule.name))
+    spec.rules.iter().find_map(|rule| {
+        let when = rule.when.as_ref()?;
+        let members = [(&when.callers, "callers"), (&when.caller_lists, "callerLists")];
+        let (_, member) = members.into_iter().find(|(list, _)| !list.is_empty())?;
+        Some(format!("rules[{}].when.{member}", rule.name))
+    })
 }
 
 fn announcement(spec: &FourHundredNumberSpec) -> Option<String> {

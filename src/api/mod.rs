@@ -12,6 +12,7 @@ pub mod allowed_namespaces;
 pub mod approval;
 pub mod call_gateway;
 pub mod call_gateway_status;
+pub mod caller_list;
 pub mod compat;
 pub mod conditions;
 pub mod crds;
@@ -36,6 +37,7 @@ pub mod tenant;
 
 pub use approval::{Approval, ApprovalSpec, ApprovalStatus};
 pub use call_gateway::{CallGateway, CallGatewaySpec, CallGatewayStatus};
+pub use caller_list::{CallerList, CallerListSpec, CallerListStatus};
 pub use four_hundred_number::{FourHundredNumber, FourHundredNumberSpec, FourHundredNumberStatus};
 pub use function::Function;
 pub use holiday_calendar::{HolidayCalendar, HolidayCalendarSpec, HolidayCalendarStatus};

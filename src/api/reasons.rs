@@ -110,6 +110,8 @@ reasons! {
     PACKAGE_NOT_FOUND = "PackageNotFound";
     /// The RoutingSchedule is not there.
     SCHEDULE_NOT_FOUND = "ScheduleNotFound";
+    /// The CallerList is not there.
+    CALLER_LIST_NOT_FOUND = "CallerListNotFound";
     /// The HolidayCalendar is not there.
     CALENDAR_NOT_FOUND = "CalendarNotFound";
     /// The NumberPool is not there.
@@ -228,6 +230,7 @@ pub const CONDITIONS: &[ConditionKind] = &[
             TARIFF_NOT_FOUND,
             PACKAGE_NOT_FOUND,
             SCHEDULE_NOT_FOUND,
+            CALLER_LIST_NOT_FOUND,
             CALENDAR_NOT_FOUND,
             POOL_NOT_FOUND,
             NUMBER_NOT_FOUND,

@@ -50,6 +50,14 @@ pub(super) fn set_of(item: Scalar, min: u32, max: u32) -> impl Fn(&mut Schema) {
     }
 }
 
+/// A list of strings, each as `item` says, whose items are not owned one by one: it may be very long.
+pub(super) fn ordered_of(item: Scalar, min: u32, max: u32) -> impl Fn(&mut Schema) {
+    move |schema| {
+        ordered(min, max)(schema);
+        schema.insert("items".into(), item(&mut SchemaGenerator::default()).to_value());
+    }
+}
+
 /// A CEL rule on a field or a struct. `message` is a sentence that says what to change.
 pub(super) fn rule(rule: &'static str, message: &'static str) -> impl Fn(&mut Schema) {
     move |schema| {

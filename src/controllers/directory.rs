@@ -27,7 +27,7 @@ use super::sources::Writers;
 use super::wake;
 use super::world::World;
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
 };
 
@@ -310,6 +310,7 @@ pub struct Feeds {
     pub approvals: Feed<Approval>,
     pub schedules: Feed<RoutingSchedule>,
     pub overrides: Feed<RoutingOverride>,
+    pub caller_lists: Feed<CallerList>,
     /// Their labels only; they have no status.
     pub namespaces: Feed<PartialObjectMeta<Namespace>>,
 }
@@ -328,6 +329,7 @@ impl Feeds {
             approvals: Feed::new("Approval", data),
             schedules: Feed::new("RoutingSchedule", data),
             overrides: Feed::new("RoutingOverride", data),
+            caller_lists: Feed::new("CallerList", data),
             namespaces: Feed::new("Namespace", data),
         })
     }
@@ -344,6 +346,7 @@ impl Feeds {
         watch(&self.approvals, writers.approvals, world, stop, wake::approval);
         watch(&self.schedules, writers.schedules, world, stop, wake::schedule);
         watch(&self.overrides, writers.overrides, world, stop, wake::routing_override);
+        watch(&self.caller_lists, writers.caller_lists, world, stop, wake::caller_list);
         watch(&self.namespaces, writers.namespaces, world, stop, wake::namespace);
     }
 }

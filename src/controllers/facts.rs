@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::caller_list::Packs;
 use super::recent_claims::RecentClaims;
 use super::references::References;
 use super::tariff::Books;
@@ -20,6 +21,7 @@ pub struct Facts {
     /// Claims that the cache may not show yet.
     pub recent_claims: RecentClaims,
     pub(super) books: Books,
+    pub(super) packs: Packs,
     references: Mutex<References>,
 }
 
@@ -32,6 +34,7 @@ impl Facts {
             clock,
             recent_claims: RecentClaims::default(),
             books: Books::default(),
+            packs: Packs::default(),
             references: Mutex::default(),
         }
     }

@@ -9,7 +9,7 @@ use super::driver::Kind;
 use super::key::Key;
 use super::world::reference;
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
 };
 
@@ -64,6 +64,7 @@ pub struct Hub {
     pub approvals: Line<Approval>,
     pub schedules: Line<RoutingSchedule>,
     pub overrides: Line<RoutingOverride>,
+    pub caller_lists: Line<CallerList>,
 }
 
 impl Hub {
@@ -79,5 +80,6 @@ impl Hub {
         self.approvals.close();
         self.schedules.close();
         self.overrides.close();
+        self.caller_lists.close();
     }
 }

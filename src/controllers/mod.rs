@@ -7,6 +7,7 @@
 
 pub mod approval;
 pub mod calendar;
+pub mod caller_list;
 pub mod claim;
 mod counted;
 pub mod directory;

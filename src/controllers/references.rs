@@ -34,6 +34,8 @@ pub struct References {
     pub tariffs: Links<Key, String>,
     /// FourHundredNumbers → schedules.
     pub schedules: Links<Key, Key>,
+    /// FourHundredNumbers → caller lists.
+    pub caller_lists: Links<Key, Key>,
     /// FourHundredNumbers → pools they choose from.
     pub pools: Links<Key, String>,
     /// FourHundredNumbers → the number they ask for or hold.
@@ -71,6 +73,8 @@ impl References {
         self.tariffs.set(&key, vec![spec.tariff_ref.name.clone()]);
         let schedule = spec.schedule_ref.iter().map(|schedule| Key::new(&key.namespace, &schedule.name)).collect();
         self.schedules.set(&key, schedule);
+        let lists = super::caller_list::named_by(object).into_iter();
+        self.caller_lists.set(&key, lists.map(|list| Key::new(&key.namespace, list)).collect());
         self.pools.set(&key, spec.choose.iter().map(|choose| choose.pool_ref.name.clone()).collect());
         let number = spec.number.as_deref().and_then(|number| number.parse::<FourHundred>().ok());
         self.set_wanted(&key, number);
@@ -82,6 +86,7 @@ impl References {
         self.gateways.remove(key);
         self.tariffs.remove(key);
         self.schedules.remove(key);
+        self.caller_lists.remove(key);
         self.pools.remove(key);
         self.set_wanted(key, None);
         self.namespaces.remove(key);

@@ -6,7 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::driver::{self, Seat};
 use super::world::World;
-use super::{approval, calendar, claim, gateway, number, overrides, plan, pool, schedule, tariff, tenant, usage};
+use super::{
+    approval, calendar, caller_list, claim, gateway, number, overrides, plan, pool, schedule, tariff, tenant, usage,
+};
 use crate::ledger::Ledger;
 
 /// Waits until every store holds its first whole list and the indexes know it. False when `stop` came first.
@@ -24,6 +26,7 @@ pub async fn synced(world: &World, stop: &CancellationToken) -> bool {
             stores.approvals.wait_until_ready(),
             stores.schedules.wait_until_ready(),
             stores.overrides.wait_until_ready(),
+            stores.caller_lists.wait_until_ready(),
             stores.namespaces.wait_until_ready(),
         );
         while !world.knows_all() {
@@ -65,6 +68,7 @@ pub async fn lead(world: Arc<World>, ledger: Option<Arc<dyn Ledger>>, stop: Canc
     kind!(approvals, "Approval", 4, approval::reconcile);
     kind!(schedules, "RoutingSchedule", 16, schedule::reconcile);
     kind!(overrides, "RoutingOverride", 8, overrides::reconcile);
+    kind!(caller_lists, "CallerList", 4, caller_list::reconcile);
     tasks.spawn(plan::writer::run(world.clone(), stop.clone()));
     if let Some(ledger) = ledger {
         tasks.spawn(usage::run(world.clone(), ledger, stop.clone()));

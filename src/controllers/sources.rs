@@ -41,6 +41,7 @@ pub struct Writers {
     pub approvals: Writer<crate::api::Approval>,
     pub schedules: Writer<crate::api::RoutingSchedule>,
     pub overrides: Writer<crate::api::RoutingOverride>,
+    pub caller_lists: Writer<crate::api::CallerList>,
     pub namespaces: Writer<PartialObjectMeta<Namespace>>,
 }
 
@@ -56,6 +57,7 @@ pub fn stores() -> (Stores, Writers) {
     let (approvals, w_approvals) = reflector::store();
     let (schedules, w_schedules) = reflector::store();
     let (overrides, w_overrides) = reflector::store();
+    let (caller_lists, w_caller_lists) = reflector::store();
     let (namespaces, w_namespaces) = reflector::store();
     let stores = Stores {
         numbers,
@@ -68,6 +70,7 @@ pub fn stores() -> (Stores, Writers) {
         approvals,
         schedules,
         overrides,
+        caller_lists,
         namespaces,
     };
     let writers = Writers {
@@ -81,6 +84,7 @@ pub fn stores() -> (Stores, Writers) {
         approvals: w_approvals,
         schedules: w_schedules,
         overrides: w_overrides,
+        caller_lists: w_caller_lists,
         namespaces: w_namespaces,
     };
     (stores, writers)
@@ -99,6 +103,7 @@ pub fn watch_cluster(client: &Client, writers: Writers, world: &Arc<World>, stop
     feed.kind("Approval", writers.approvals, wake::approval);
     feed.kind("RoutingSchedule", writers.schedules, wake::schedule);
     feed.kind("RoutingOverride", writers.overrides, wake::routing_override);
+    feed.kind("CallerList", writers.caller_lists, wake::caller_list);
     feed.namespaces(writers.namespaces);
     feed.parts();
 }

@@ -6,8 +6,8 @@ use super::publish::Publishable;
 use super::sink::{KindName, Manager};
 use super::transitions::Conditioned;
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberPool, RoutingOverride, RoutingSchedule, Tariff,
-    Tenant,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberPool, RoutingOverride,
+    RoutingSchedule, Tariff, Tenant,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -53,5 +53,7 @@ publishable!(Approval, "Approval", "approvals", false,
     operator: ["observedGeneration", "conditions"], usage: [], clock: []);
 publishable!(RoutingSchedule, "RoutingSchedule", "routingschedules", true,
     operator: ["observedGeneration", "usedBy", "conditions"], usage: [], clock: ["current", "next"]);
+publishable!(CallerList, "CallerList", "callerlists", true,
+    operator: ["observedGeneration", "callers", "usedBy", "conditions"], usage: [], clock: []);
 publishable!(RoutingOverride, "RoutingOverride", "routingoverrides", true,
     operator: ["observedGeneration", "state", "conditions"], usage: [], clock: []);

@@ -23,7 +23,7 @@ use super::sink::Sink;
 use super::unreadable::Unreadable;
 use super::usage::pace::Pace;
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
 };
 use crate::domain::digest::Digest;
@@ -45,6 +45,7 @@ pub struct Stores {
     pub approvals: Store<Approval>,
     pub schedules: Store<RoutingSchedule>,
     pub overrides: Store<RoutingOverride>,
+    pub caller_lists: Store<CallerList>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
 }
 

@@ -160,14 +160,17 @@ fn wake(world: &World, gateway: &Key, change: &Change) {
     let numbers = world.plan().waiting_for(gateway, &change.parts);
     world.hub.numbers.wake_all(&numbers);
     world.hub.gateways.wake(gateway);
-    let (overrides, schedules) = {
+    let (overrides, schedules, lists) = {
         let references = world.references();
         let schedules: BTreeSet<Key> =
             numbers.iter().flat_map(|number| references.schedules.named_by(number)).cloned().collect();
-        (references.waiting_overrides(&numbers), schedules)
+        let lists: BTreeSet<Key> =
+            numbers.iter().flat_map(|number| references.caller_lists.named_by(number)).cloned().collect();
+        (references.waiting_overrides(&numbers), schedules, lists)
     };
     world.hub.overrides.wake_all(&overrides);
     world.hub.schedules.wake_all(&schedules);
+    world.hub.caller_lists.wake_all(&lists);
     let emptied = world.plan().emptied(gateway);
     world.mark_shards(emptied);
 }

@@ -36,7 +36,7 @@ use crate::controllers::world::Find as _;
 use crate::controllers::{overrides, tenant};
 use crate::domain::numbering::FourHundred;
 use crate::domain::routing::document::Part;
-use crate::domain::routing::load::{LoadError, LoadedPart, load};
+use crate::domain::routing::load::{ANY_CALLERS, LoadError, LoadedPart, load};
 use crate::domain::routing::plan::{CompiledPart, Plan};
 use crate::folder::schema::SchemaError;
 use crate::folder::{Folder, Problem, Schemas, Skip};
@@ -117,9 +117,16 @@ impl Offline {
                 caps_reached: BTreeMap::new(),
                 numbers,
             };
-            let (routing, _) = shard::render(&key, &content)?;
-            for leaf in routing {
-                parts.extend(compiled(&leaf.part.text)?);
+            let leaves = shard::render(&key, &content)?;
+            let mut callers = BTreeMap::new();
+            for leaf in leaves.callers.iter().chain(&leaves.routing) {
+                match load(&leaf.part.text, &|digest| callers.get(digest).cloned())? {
+                    LoadedPart::Routing(part) => parts.push(part),
+                    LoadedPart::Callers { digest, callers: some, .. } => {
+                        callers.insert(digest, some);
+                    }
+                    LoadedPart::Bindings(_) | LoadedPart::Prices(_) => {}
+                }
             }
         }
         Ok(Plan::default().with_parts(parts))
@@ -130,10 +137,10 @@ impl Offline {
         let mut heads = Vec::new();
         for gateway in self.facts.stores.gateways.state() {
             let text = serde_json::to_string(&Part::Head(head::build(&Key::of(&*gateway), &gateway)))?;
-            match compiled(&text) {
-                Ok(head) => heads.extend(head),
-                Err(OfflineError::Load(LoadError::Head { .. })) => {}
-                Err(error) => return Err(error),
+            match load(&text, ANY_CALLERS) {
+                Ok(LoadedPart::Routing(head)) => heads.push(head),
+                Ok(_) | Err(LoadError::Head { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(heads)
@@ -156,13 +163,6 @@ impl Offline {
 }
 
 type Planned = BTreeMap<FourHundred, Arc<PlannedNumber>>;
-
-fn compiled(text: &str) -> Result<Option<CompiledPart>, OfflineError> {
-    match load(text)? {
-        LoadedPart::Routing(part) => Ok(Some(part)),
-        LoadedPart::Bindings(_) | LoadedPart::Prices(_) => Ok(None),
-    }
-}
 
 #[cfg(test)]
 pub(crate) mod tests;

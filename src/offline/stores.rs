@@ -44,6 +44,7 @@ pub fn fill(folder: &Folder, now: Timestamp) -> Result<Filled, Vec<Problem>> {
     put(&mut writers.approvals, read(folder, &mut problems));
     put(&mut writers.schedules, read(folder, &mut problems));
     put(&mut writers.overrides, read(folder, &mut problems));
+    put(&mut writers.caller_lists, read(folder, &mut problems));
     put(&mut writers.namespaces, namespaces(folder));
     if !problems.is_empty() {
         return Err(problems);

@@ -78,6 +78,9 @@ impl Bench<'_> {
             self.say(&*object, types::ACCEPTED, schedule::compile(&object, calendar.as_deref()).map(drop));
             self.say(&*object, types::RESOLVED_REFS, schedule::resolve(&object, calendar.as_deref()));
         }
+        for object in facts.stores.caller_lists.state() {
+            self.say(&*object, types::ACCEPTED, facts.callers_of(&object).map(drop));
+        }
         for object in facts.stores.numbers.state() {
             let refs = dereference::read(&object, facts);
             let verdict = validate::check(&object, &refs, self.offline.now);

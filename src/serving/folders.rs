@@ -114,6 +114,7 @@ impl Reader {
         let (tariffs, pools, calendars) = (of_kind(folders)?, of_kind(folders)?, of_kind(folders)?);
         let (tenants, approvals) = (of_kind(folders)?, of_kind(folders)?);
         let (numbers, schedules, overrides) = (of_kind(folders)?, of_kind(folders)?, of_kind(folders)?);
+        let caller_lists = of_kind(folders)?;
         let claims: Vec<NumberClaim> = of_kind(folders)?;
         // What numbers refer to comes before them.
         self.feeds.namespaces.replace(namespaces(folders), now);
@@ -125,6 +126,7 @@ impl Reader {
         self.feeds.pools.replace(pools, now);
         self.feeds.gateways.replace(gateways, now);
         self.feeds.schedules.replace(schedules, now);
+        self.feeds.caller_lists.replace(caller_lists, now);
         self.keep_claims(claims);
         self.feeds.numbers.replace(numbers, now);
         self.feeds.overrides.replace(overrides, now);

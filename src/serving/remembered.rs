@@ -12,6 +12,7 @@ use crate::controllers::wake;
 use crate::controllers::world::{PartSeen, World};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::Part;
+use crate::domain::routing::place::callers_leaf;
 use crate::workers::house::House;
 use crate::workers::plan::Family;
 use crate::workers::plan::disk::DiskCopy;
@@ -30,7 +31,7 @@ pub(super) fn parts(data: &Path, house: &House) -> Vec<PlanPart> {
             (held.get(&stored) == Some(&digest)).then_some(())?;
             // A namespace has no dot in its name.
             let (namespace, name) = stored.split_once('.')?;
-            let labels = labels_of(&serde_json::from_str(&text).ok()?)?;
+            let labels = labels_of(&serde_json::from_str(&text).ok()?, &digest)?;
             Some(PlanPart { namespace: namespace.to_owned(), name: name.to_owned(), labels, digest, text })
         })
         .collect()
@@ -44,7 +45,7 @@ fn held(house: &House) -> BTreeMap<String, Digest> {
 }
 
 /// The labels that the part was written with: all of them follow from its text.
-fn labels_of(part: &Part) -> Option<BTreeMap<String, String>> {
+fn labels_of(part: &Part, digest: &Digest) -> Option<BTreeMap<String, String>> {
     let of_shard = |gateway: &str, namespace: &str, leaf: String| {
         let (gateway_namespace, name) = gateway.split_once('/')?;
         let shard = ShardKey { gateway: Key::new(gateway_namespace, name), namespace: namespace.to_owned() };
@@ -56,6 +57,7 @@ fn labels_of(part: &Part) -> Option<BTreeMap<String, String>> {
         Part::Head(head) => of_shard(&head.gateway, "", "head".to_owned()),
         Part::Numbers(leaf) => of_shard(&leaf.gateway, &leaf.namespace, format!("n{}", leaf.leaf)),
         Part::Bindings(leaf) => of_shard(&leaf.gateway, &leaf.namespace, format!("b{}", leaf.leaf)),
+        Part::Callers(part) => of_shard(&part.gateway, &part.namespace, callers_leaf(digest)),
         Part::Prices(_) => Some(BTreeMap::from([
             (labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned()),
             (labels::LEAF.to_owned(), "prices".to_owned()),

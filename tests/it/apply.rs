@@ -169,7 +169,18 @@ fn indented(text: &str) -> String {
 
 /// A file's name begins with the word for the kind whose mistake it shows.
 async fn the_invalid_examples_cover_every_kind_and_both_who_refuse() {
-    let kinds = ["approval", "calendar", "gateway", "number", "override", "pool", "schedule", "tariff", "tenant"];
+    let kinds = [
+        "approval",
+        "calendar",
+        "caller-list",
+        "gateway",
+        "number",
+        "override",
+        "pool",
+        "schedule",
+        "tariff",
+        "tenant",
+    ];
     let begins = |path: &Path, kind: &str| path.file_name().unwrap().to_string_lossy().starts_with(&format!("{kind}-"));
     let (apply, condition) = (Invalid::by_apply(), Invalid::by_condition());
     for kind in kinds {

@@ -90,6 +90,7 @@ async fn settled(rig: &Rig) {
         "FourHundredNumber",
         "RoutingSchedule",
         "RoutingOverride",
+        "CallerList",
         "CallGateway",
         "Tenant",
         "Tariff",

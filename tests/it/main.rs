@@ -30,6 +30,7 @@ mod edits;
 mod examples;
 mod interruption;
 mod leadership;
+mod lists;
 mod model;
 mod outages;
 mod quiet;
@@ -64,6 +65,7 @@ fn main() -> std::process::ExitCode {
         canaries::trials(),
         sip_load::trials(),
         streams::trials(),
+        lists::trials(),
         model::trials(),
         serve::trials(),
         worker::trials(),

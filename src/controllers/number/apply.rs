@@ -153,7 +153,8 @@ pub fn intent(
             });
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));
             let calendar = validated.calendar.clone().map(|(digest, document)| (digest, Arc::new(document)));
-            match PlannedNumber::new(value, &entry, schedule, calendar, bound) {
+            let lists = validated.caller_lists.values().cloned().collect();
+            match PlannedNumber::new(value, &entry, schedule, calendar, bound).map(|planned| planned.asking(lists)) {
                 Ok(planned) => Intent::Serve(Arc::new(planned)),
                 Err(_) => keep(claim),
             }

@@ -1,18 +1,27 @@
 //! A number's spec as a plan entry and a binding. Pure and byte-stable.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::api::FourHundredNumber;
 use crate::api::four_hundred_number::{self as number, FourHundredNumberSpec};
 use crate::api::routing_target as target;
 use crate::domain::numbering::{Destination, PlaceError};
+use crate::domain::routing::caller_lists::PackedList;
 use crate::domain::routing::document::{
-    Anonymous, BindingEntry, DestinationEntry, Exhausted, GroupEntry, MemberEntry, NumberEntry, NumberState, Release,
-    RuleEntry, Screening, Strategy, Target, When,
+    Anonymous, BindingEntry, CallerListName, DestinationEntry, Exhausted, GroupEntry, MemberEntry, NumberEntry,
+    NumberState, Release, RuleEntry, Screening, Strategy, Target, When,
 };
 
 /// The entry for `asked` (ten digits), or one sentence for each thing in the spec that cannot be compiled.
-pub fn entry(object: &FourHundredNumber, asked: &str, schedule: Option<String>) -> Result<NumberEntry, Vec<String>> {
+pub fn entry(
+    object: &FourHundredNumber,
+    asked: &str,
+    schedule: Option<String>,
+    lists: &BTreeMap<String, Arc<PackedList>>,
+) -> Result<NumberEntry, Vec<String>> {
     let spec = &object.spec;
     let mut wrong = Vec::new();
     let destinations = spec
@@ -33,7 +42,7 @@ pub fn entry(object: &FourHundredNumber, asked: &str, schedule: Option<String>) 
     let rules = spec
         .rules
         .iter()
-        .filter_map(|asked| match rule(asked) {
+        .filter_map(|asked| match rule(asked, lists) {
             Ok(rule) => Some(rule),
             Err(error) => {
                 wrong.push(format!("rules[{}].when.callerProvinces: {error}", asked.name));
@@ -142,10 +151,14 @@ fn screening(screening: &number::Screening) -> Screening {
 }
 
 /// Routers know areas alone: a province is written out here.
-fn rule(rule: &number::Rule) -> Result<RuleEntry, PlaceError> {
+fn rule(rule: &number::Rule, lists: &BTreeMap<String, Arc<PackedList>>) -> Result<RuleEntry, PlaceError> {
     let when = rule.when.as_ref().map(|when| {
         let (periods, callers) = (when.periods.clone(), when.callers.clone());
-        Ok(When { periods, callers, caller_areas: when.areas()? })
+        let named = when.caller_lists.iter().map(|name| CallerListName {
+            name: name.clone(),
+            digest: lists.get(name).map(|list| list.digest.clone()).unwrap_or_default(),
+        });
+        Ok(When { periods, callers, caller_lists: named.collect(), caller_areas: when.areas()? })
     });
     Ok(RuleEntry {
         name: rule.name.clone(),
@@ -181,7 +194,7 @@ mod tests {
              rules: [{{name: some, when: {when}, to: {{destination: desk}}}}, {{name: all, to: {{destination: desk}}}}]}}}}"
         );
         let object: FourHundredNumber = serde_saphyr::from_str(&text).unwrap();
-        let entry = entry(&object, "4001000868", None)?;
+        let entry = entry(&object, "4001000868", None, &BTreeMap::new())?;
         Ok(entry.rules[0].when.clone().unwrap().caller_areas)
     }
 

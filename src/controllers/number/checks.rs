@@ -41,6 +41,8 @@ pub(super) const REFERENCES: &[Check] = &[
     schedule_is_there,
     calendar_is_there,
     schedule_is_valid,
+    caller_lists_are_there,
+    caller_lists_are_valid,
 ];
 
 /// The first refusal of a table.
@@ -343,4 +345,22 @@ fn schedule_is_valid(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> 
             ),
         ),
     }
+}
+
+fn caller_lists_are_there(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    let missing = refs.caller_lists.iter().find(|(_, list)| list.is_none());
+    missing.map_or(Ok(()), |(name, _)| {
+        let sentence =
+            format!("there is no CallerList {name} in this namespace: create it or take it from when.callerLists");
+        refuse(reason::CALLER_LIST_NOT_FOUND, sentence)
+    })
+}
+
+fn caller_lists_are_valid(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {
+    for (name, list) in &refs.caller_lists {
+        if let Some(Err(finding)) = list {
+            return refuse(reason::REF_NOT_ACCEPTED, format!("CallerList {name} is not valid: {}", finding.sentence));
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a number refers to, read from the caches only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,8 +15,9 @@ use crate::controllers::references::ClaimCount;
 use crate::controllers::tariff::Book;
 use crate::controllers::tenant::{self, Membership, Verification};
 use crate::controllers::world::Find as _;
-use crate::controllers::{claim, pool};
+use crate::controllers::{caller_list, claim, pool};
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::caller_lists::PackedList;
 
 /// The references of one number.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Refs {
     pub price_book: Option<Result<Arc<Book>, Finding>>,
     pub schedule: Option<Arc<RoutingSchedule>>,
     pub calendar: Option<Arc<HolidayCalendar>>,
+    /// The lists that rules ask for, by name, as parts of the gateway's plan; `None` where there is no such list.
+    pub caller_lists: BTreeMap<String, Option<Result<Arc<PackedList>, Finding>>>,
     /// The pool that covers the number, or the one it is to be chosen from.
     pub pool: Option<Arc<NumberPool>>,
     /// The claim whose holder is this object; the oldest where there are two.
@@ -76,6 +80,13 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
         .as_ref()
         .and_then(|schedule| schedule.spec.calendar_ref.as_ref())
         .and_then(|named| stores.calendars.find_name(&named.name));
+    let caller_lists = caller_list::named_by(number)
+        .into_iter()
+        .map(|name| {
+            let list = stores.caller_lists.find_key(&Key::new(&key.namespace, name));
+            (name.to_owned(), list.map(|list| facts.packed_list(&list, &gateway_key)))
+        })
+        .collect();
     let asked = spec.number.as_deref().and_then(|text| text.parse::<FourHundred>().ok());
     let pool = match (&spec.choose, asked) {
         (Some(choose), _) => stores.pools.find_name(&choose.pool_ref.name),
@@ -105,6 +116,7 @@ pub fn read(number: &FourHundredNumber, facts: &Facts) -> Refs {
         verification,
         schedule,
         calendar,
+        caller_lists,
         pool,
         tenant_claims,
         takes_back,

@@ -10,6 +10,7 @@ use crate::controllers::plan::book::Progress;
 use crate::controllers::references::ClaimCount;
 use crate::controllers::tariff;
 use crate::controllers::tenant::{self, Membership, Verification};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NUMBER: &str = r#"
@@ -85,6 +86,7 @@ fn refs() -> Refs {
         tariff: Some(Arc::new(tariff)),
         schedule: None,
         calendar: None,
+        caller_lists: BTreeMap::new(),
         pool: Some(Arc::new(read(POOL))),
         own_claim: None,
         tenant_claims: ClaimCount::default(),

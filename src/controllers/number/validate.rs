@@ -1,6 +1,9 @@
 //! Whether a number may be served as its owner asks. Pure: what stands, what is refused, and the sentence that says what
 //! to change. The same checks serve the operator, `serve`, `lint` and the folder tools.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::build;
@@ -16,6 +19,7 @@ use crate::controllers::gateway::admission::Admission;
 use crate::controllers::pool;
 use crate::controllers::tenant::{Membership, Verification};
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::caller_lists::PackedList;
 use crate::domain::routing::compile::Violation;
 use crate::domain::routing::document::{CalendarDocument, NumberEntry, ScheduleDocument};
 use crate::domain::routing::entry;
@@ -26,6 +30,8 @@ pub struct Validated {
     pub entry: NumberEntry,
     pub schedule: Option<(String, ScheduleDocument)>,
     pub calendar: Option<(String, CalendarDocument)>,
+    /// By name.
+    pub caller_lists: BTreeMap<String, Arc<PackedList>>,
 }
 
 /// What becomes of the number's place in the plan.
@@ -110,16 +116,19 @@ fn entry_of(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Result<V
         None => (None, None),
     };
     let digest = schedule.as_ref().map(|(digest, _)| digest.clone());
-    let entry = build::entry(number, &asked(number, refs), digest).map_err(|sentences| invalid(&sentences))?;
+    let caller_lists = caller_lists(refs);
+    let entry = build::entry(number, &asked(number, refs), digest, &caller_lists);
+    let entry = entry.map_err(|sentences| invalid(&sentences))?;
     let violations = entry::check_entry(&entry, schedule.as_ref().map(|(_, document)| document));
     violated(&violations)?;
-    Ok(Validated { entry, schedule, calendar })
+    Ok(Validated { entry, schedule, calendar, caller_lists })
 }
 
 /// What can be said of the spec while a reference is missing: everything but the names of periods, if it is the
 /// schedule that is missing.
 fn entry_alone(number: &FourHundredNumber, refs: &Refs, now: Timestamp) -> Result<(), Finding> {
-    let entry = build::entry(number, &asked(number, refs), None).map_err(|sentences| invalid(&sentences))?;
+    let entry = build::entry(number, &asked(number, refs), None, &caller_lists(refs));
+    let entry = entry.map_err(|sentences| invalid(&sentences))?;
     let schedule = documents(refs, now).map(|((_, document), _)| document);
     let mut violations = entry::check_entry(&entry, schedule.as_ref());
     if schedule.is_none() && number.spec.schedule_ref.is_some() {
@@ -142,6 +151,12 @@ type Named<T> = (String, T);
 fn documents(refs: &Refs, now: Timestamp) -> Option<(Named<ScheduleDocument>, Option<Named<CalendarDocument>>)> {
     let schedule = refs.schedule.as_deref()?;
     Some(crate::controllers::schedule::documents(schedule, refs.calendar.as_deref(), now))
+}
+
+/// The lists that are there and valid.
+fn caller_lists(refs: &Refs) -> BTreeMap<String, Arc<PackedList>> {
+    let lists = refs.caller_lists.iter();
+    lists.filter_map(|(name, list)| Some((name.clone(), list.as_ref()?.as_ref().ok()?.clone()))).collect()
 }
 
 fn violated(violations: &[Violation]) -> Result<(), Finding> {

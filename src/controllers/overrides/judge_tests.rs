@@ -1,5 +1,7 @@
 //! Overrides of numbers whose last edit was refused, and announcements that cost.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::controllers::number::build;
 use crate::folder::SKIPPED;
@@ -18,7 +20,7 @@ fn to(target: &str) -> RoutingOverride {
 fn standing(facts: &Facts) -> PlannedNumber {
     let mut number = (*facts.stores.numbers.find_key(&Key::new("acme", "hotline")).unwrap()).clone();
     number.spec.destinations[0].name = "peking".to_owned();
-    let entry = build::entry(&number, "4001000868", None).unwrap();
+    let entry = build::entry(&number, "4001000868", None, &BTreeMap::new()).unwrap();
     PlannedNumber::new("4001000868".parse().unwrap(), &entry, None, None, None).unwrap()
 }
 

@@ -321,6 +321,13 @@ impl PlanBook {
         *leaf.empty_since.get_or_insert_with(Instant::now)
     }
 
+    /// `leaf` is to stand as it is.
+    pub fn wanted_again(&mut self, shard: &ShardKey, leaf_name: &str) {
+        if let Some(leaf) = self.shards.get_mut(shard).and_then(|known| known.leaves.get_mut(leaf_name)) {
+            leaf.empty_since = None;
+        }
+    }
+
     /// The shard and leaf that the part `name` is.
     pub fn part(&self, namespace: &str, name: &str) -> Option<&(ShardKey, String)> {
         self.parts.get(&(namespace.to_owned(), name.to_owned()))

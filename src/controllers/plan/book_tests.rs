@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::controllers::plan::acks::RouterWord;
-use crate::controllers::plan::shard::{self, ShardContent};
+use crate::controllers::plan::shard::{self, Leaves, ShardContent};
+use crate::domain::routing::caller_lists::pack;
 use crate::domain::routing::document::{
-    DestinationEntry, NumberEntry, NumberState, RuleEntry, Screening, Target, TenantHeader, TenantState,
+    CallerListName, DestinationEntry, NumberEntry, NumberState, RuleEntry, Screening, Target, TenantHeader,
+    TenantState, When,
 };
 
 fn shard() -> ShardKey {
@@ -40,13 +42,17 @@ fn planned(text: &str, destination: &str) -> Arc<PlannedNumber> {
 }
 
 fn render(book: &mut PlanBook) -> Vec<Leaf> {
+    leaves(book).routing
+}
+
+fn leaves(book: &mut PlanBook) -> Leaves {
     let content = ShardContent {
         tenant: TenantHeader { name: "acme".to_owned(), state: TenantState::Active, forwards_per_call: 3 },
         numbers: book.content(&shard()),
         overrides: Vec::new(),
         caps_reached: BTreeMap::new(),
     };
-    shard::render(&shard(), &content).expect("leaves").0
+    shard::render(&shard(), &content).expect("leaves")
 }
 
 fn write(book: &mut PlanBook) -> Digest {
@@ -133,6 +139,34 @@ fn what_cannot_be_compiled_any_more_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn a_caller_list_is_kept_with_the_entry_that_asks_for_it() {
+    let packed = Arc::new(pack(&["13900001111".parse().unwrap()], "telephony/east", "acme").unwrap());
+    let mut entry: NumberEntry = serde_json::from_str(planned("4001000001", "13800138000").entry.get()).unwrap();
+    let list = CallerListName { name: "vip".to_owned(), digest: packed.digest.clone() };
+    entry.rules.insert(
+        0,
+        RuleEntry {
+            name: "vip".to_owned(),
+            when: Some(When { caller_lists: vec![list], ..When::default() }),
+            to: Target::Destination("desk".to_owned()),
+        },
+    );
+    let asking =
+        PlannedNumber::new(number("4001000001"), &entry, None, None, None).unwrap().asking(vec![packed.clone()]);
+    let one = Key::new("acme", "one");
+    let mut book = PlanBook::default();
+    book.want(&one, shard(), Intent::Serve(Arc::new(asking)));
+    let before = leaves(&mut book);
+    let texts = |leaves: &Leaves| leaves.in_order().map(|leaf| leaf.part.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&before)[0], packed.parts[0].text, "callers come before who asks for them");
+
+    let mut restarted = PlanBook::default();
+    restarted.want(&one, shard(), Intent::Keep(number("4001000001")));
+    restarted.load_previous(&shard(), shard::earlier(&texts(&before)));
+    assert_eq!(texts(&leaves(&mut restarted)), texts(&before));
+}
+
+#[test]
 fn a_number_that_moves_leaves_its_old_shard() {
     let mut book = PlanBook::default();
     let one = Key::new("acme", "one");
@@ -173,7 +207,7 @@ fn caps_reached_before_a_restart_stand_until_usage_is_known() {
         overrides: Vec::new(),
         caps_reached: reached.clone(),
     };
-    let (leaves, _) = shard::render(&shard(), &content).expect("leaves");
+    let leaves = shard::render(&shard(), &content).expect("leaves").routing;
 
     let mut restarted = PlanBook::default();
     restarted.load_previous(&shard(), shard::earlier(&[leaves[0].part.text.clone()]));

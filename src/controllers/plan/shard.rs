@@ -1,6 +1,6 @@
 //! What one gateway carries for one tenant namespace, as parts of a plan. Pure: the same world gives the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::controllers::tariff::Book;
 use crate::domain::calendar::{DEFAULT_ZONE, Month};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
+use crate::domain::routing::caller_lists::{CallersPart, PackedList};
 use crate::domain::routing::document::{
     BindingEntry, Bindings, CalendarDocument, FORMAT, NumberEntry, Numbers, OverrideEntry, Part, ScheduleDocument,
     TenantHeader,
@@ -79,6 +80,8 @@ pub struct PlannedNumber {
     pub digest: Digest,
     pub schedule: Option<(String, Arc<ScheduleDocument>)>,
     pub calendar: Option<(String, Arc<CalendarDocument>)>,
+    /// Caller lists that the entry's rules name. Of one read back from the plan, parts that have been lost are missing.
+    pub caller_lists: Vec<Arc<PackedList>>,
     pub binding: Option<BindingEntry>,
     /// The price book that the binding names. Carried along, since the tariff may be another one by the time that the
     /// plan is written; `None` for an entry read back from the plan, whose book was written before it.
@@ -97,7 +100,13 @@ impl PlannedNumber {
         let entry = serde_json::value::to_raw_value(entry)?;
         let digest = Digest::of(entry.get().as_bytes());
         let (binding, price_book) = bound.unzip();
-        Ok(Self { number, entry, digest, schedule, calendar, binding, price_book })
+        Ok(Self { number, entry, digest, schedule, calendar, caller_lists: Vec::new(), binding, price_book })
+    }
+
+    /// The entry with the caller lists that its rules name.
+    #[must_use]
+    pub fn asking(self, caller_lists: Vec<Arc<PackedList>>) -> Self {
+        Self { caller_lists, ..self }
     }
 }
 
@@ -135,17 +144,37 @@ pub struct Leaf {
     pub entries: BTreeMap<FourHundred, Digest>,
 }
 
-/// The shard's routing leaves and billing leaves. A shard without numbers has none.
-pub fn render(key: &ShardKey, content: &ShardContent) -> Result<(Vec<Leaf>, Vec<Leaf>), serde_json::Error> {
+/// The leaves of a shard. One without numbers has none.
+#[derive(Debug, Default)]
+pub struct Leaves {
+    /// Callers of lists, which the routing leaves name.
+    pub callers: Vec<Leaf>,
+    pub routing: Vec<Leaf>,
+    pub billing: Vec<Leaf>,
+}
+
+impl Leaves {
+    /// In the order in which they are written: who names something comes after it.
+    pub fn in_order(&self) -> impl Iterator<Item = &Leaf> {
+        self.callers.iter().chain(&self.billing).chain(&self.routing)
+    }
+}
+
+/// Whether a leaf holds callers of a list.
+pub fn is_callers(leaf: &str) -> bool {
+    leaf.starts_with('l')
+}
+
+/// What the shard's parts are to be.
+pub fn render(key: &ShardKey, content: &ShardContent) -> Result<Leaves, serde_json::Error> {
     let sizes: Vec<(FourHundred, usize)> =
         content.numbers.values().map(|planned| (planned.number, planned.entry.get().len())).collect();
-    let mut routing = Vec::new();
-    let mut billing = Vec::new();
+    let mut leaves = Leaves { callers: callers(key, content), ..Leaves::default() };
     for trie::Leaf { path, entries } in trie::split(&sizes, trie::LEAF_LIMIT) {
         let members = entries.iter().filter_map(|position| sizes.get(*position));
         let planned: Vec<&Arc<PlannedNumber>> = members.filter_map(|(number, _)| content.numbers.get(number)).collect();
         let text = serde_json::to_string(&Part::Numbers(numbers_part(key, content, &path, &planned)))?;
-        routing.push(Leaf {
+        leaves.routing.push(Leaf {
             part: key.part(&format!("n{path}"), text),
             entries: planned.iter().map(|planned| (planned.number, planned.digest)).collect(),
         });
@@ -159,10 +188,22 @@ pub fn render(key: &ShardKey, content: &ShardContent) -> Result<(Vec<Leaf>, Vec<
                 bindings,
             });
             let text = serde_json::to_string(&part)?;
-            billing.push(Leaf { part: key.part(&format!("b{path}"), text), entries: BTreeMap::new() });
+            leaves.billing.push(Leaf { part: key.part(&format!("b{path}"), text), entries: BTreeMap::new() });
         }
     }
-    Ok((routing, billing))
+    Ok(leaves)
+}
+
+/// The parts of every list that a number of the shard asks for, each once.
+fn callers(key: &ShardKey, content: &ShardContent) -> Vec<Leaf> {
+    let lists = content.numbers.values().flat_map(|planned| &planned.caller_lists);
+    let parts: BTreeMap<&Digest, &CallersPart> =
+        lists.flat_map(|list| &list.parts).map(|part| (&part.digest, &**part)).collect();
+    let leaf = |part: &CallersPart| Leaf {
+        part: key.part(&place::callers_leaf(&part.digest), part.text.clone()),
+        entries: BTreeMap::new(),
+    };
+    parts.into_values().map(leaf).collect()
 }
 
 /// The leaf `leaf` (such as `n01` or `b`) with nothing in it: read by workers as "these numbers are gone".
@@ -193,6 +234,7 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
     let holds = |number: &str| members.contains(number);
     let mut calendars = BTreeMap::new();
     let mut schedules = BTreeMap::new();
+    let mut caller_lists = BTreeMap::new();
     for planned in planned {
         if let Some((digest, schedule)) = &planned.schedule {
             schedules.insert(digest.clone(), (**schedule).clone());
@@ -200,6 +242,7 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
         if let Some((digest, calendar)) = &planned.calendar {
             calendars.insert(digest.clone(), (**calendar).clone());
         }
+        caller_lists.extend(planned.caller_lists.iter().map(|list| (list.digest.clone(), list.document.clone())));
     }
     let caps = content.caps_reached.iter().map(|(number, cap)| (number.to_string(), cap));
     let caps: Vec<(String, &CapReached)> = caps.filter(|(number, _)| holds(number)).collect();
@@ -211,6 +254,7 @@ fn numbers_part(key: &ShardKey, content: &ShardContent, path: &str, planned: &[&
         tenant: content.tenant.clone(),
         calendars,
         schedules,
+        caller_lists,
         numbers: planned.iter().map(|planned| planned.entry.clone()).collect(),
         overrides: content.overrides.iter().filter(|entry| holds(&entry.number)).cloned().collect(),
         caps_reached: caps.iter().map(|(number, cap)| (number.clone(), cap.month.clone())).collect(),
@@ -235,18 +279,23 @@ pub struct Earlier {
 pub fn earlier(texts: &[String]) -> Earlier {
     let mut bindings: BTreeMap<String, BindingEntry> = BTreeMap::new();
     let mut leaves = Vec::new();
+    let mut callers: BTreeMap<Digest, Arc<CallersPart>> = BTreeMap::new();
     for text in texts {
         match serde_json::from_str::<Part>(text) {
             Ok(Part::Numbers(numbers)) => leaves.push(numbers),
             Ok(Part::Bindings(part)) => {
                 bindings.extend(part.bindings.into_iter().map(|binding| (binding.number.clone(), binding)));
             }
+            Ok(Part::Callers(_)) => {
+                let digest = Digest::of(text.as_bytes());
+                callers.insert(digest, Arc::new(CallersPart { digest, text: text.clone() }));
+            }
             _ => {}
         }
     }
     let mut found = Earlier::default();
     for leaf in &leaves {
-        let entries = leaf.numbers.iter().filter_map(|entry| entry_of(leaf, entry, &mut bindings));
+        let entries = leaf.numbers.iter().filter_map(|entry| entry_of(leaf, entry, &mut bindings, &callers));
         found.entries.extend(entries.map(|planned| (planned.number, Arc::new(planned))));
         let caps = leaf.caps_reached.iter().filter_map(|(number, month)| {
             let zone = leaf.cap_zones.get(number).map_or(DEFAULT_ZONE, String::as_str);
@@ -257,9 +306,17 @@ pub fn earlier(texts: &[String]) -> Earlier {
     found
 }
 
-fn entry_of(leaf: &Numbers, entry: &RawValue, bindings: &mut BTreeMap<String, BindingEntry>) -> Option<PlannedNumber> {
+fn entry_of(
+    leaf: &Numbers,
+    entry: &RawValue,
+    bindings: &mut BTreeMap<String, BindingEntry>,
+    callers: &BTreeMap<Digest, Arc<CallersPart>>,
+) -> Option<PlannedNumber> {
     let parsed: NumberEntry = serde_json::from_str(entry.get()).ok()?;
     let number = parsed.number.parse::<FourHundred>().ok()?;
+    let whens = parsed.rules.iter().filter_map(|rule| rule.when.as_ref());
+    let named: BTreeSet<&String> = whens.flat_map(|when| &when.caller_lists).map(|list| &list.digest).collect();
+    let caller_lists = named.into_iter().filter_map(|digest| list_of(leaf, digest, callers)).collect();
     let schedule = parsed.schedule.and_then(|digest| {
         let schedule = leaf.schedules.get(&digest)?.clone();
         Some((digest, Arc::new(schedule)))
@@ -271,5 +328,12 @@ fn entry_of(leaf: &Numbers, entry: &RawValue, bindings: &mut BTreeMap<String, Bi
     });
     let digest = Digest::of(entry.get().as_bytes());
     let binding = bindings.remove(&parsed.number);
-    Some(PlannedNumber { number, entry: entry.to_owned(), digest, schedule, calendar, binding, price_book: None })
+    let entry = entry.to_owned();
+    Some(PlannedNumber { number, entry, digest, schedule, calendar, caller_lists, binding, price_book: None })
+}
+
+fn list_of(leaf: &Numbers, digest: &str, callers: &BTreeMap<Digest, Arc<CallersPart>>) -> Option<Arc<PackedList>> {
+    let document = leaf.caller_lists.get(digest)?.clone();
+    let parts = document.exact.values().chain(&document.prefixes).filter_map(|part| callers.get(part).cloned());
+    Some(Arc::new(PackedList { digest: digest.to_owned(), parts: parts.collect(), document }))
 }

@@ -1,7 +1,7 @@
 //! Renders the shards that changed and applies what differs from what stands.
 //!
-//! Order matters: price books before the bindings that name them, bindings before the routes that make calls, new
-//! leaves before the emptied ones they replace. A leaf that is no more is written empty, and deleted once every ready
+//! Order matters: price books before the bindings that name them, bindings before the routes that make calls, callers of
+//! lists before the routes that ask for them, new leaves before the emptied ones they replace. A leaf that is no more is written empty, and deleted once every ready
 //! router has read it so, or after [`WITHDRAWAL`]. Nothing is written or deleted but by a shard's turn, so that all of it
 //! ends with the term.
 
@@ -19,7 +19,7 @@ use crate::controllers::sink::PlanPart;
 use crate::controllers::world::{Find as _, PartSeen, World};
 use crate::controllers::{gateway, number, overrides, tariff, tenant};
 use crate::domain::numbering::FourHundred;
-use crate::domain::routing::load::load;
+use crate::domain::routing::load::{ANY_CALLERS, load};
 use crate::runtime::dirty::Next;
 use crate::runtime::sentence::with_causes;
 
@@ -110,9 +110,9 @@ async fn write(world: &Arc<World>, shard: &ShardKey) -> Result<(), Error> {
     }
     read_earlier(world, shard, &expected).await?;
     let content = content(world, shard);
-    let Ok((routing, billing)) = shard::render(shard, &content) else { return Ok(()) };
+    let Ok(leaves) = shard::render(shard, &content) else { return Ok(()) };
     tariff::ensure_price_books(world, &shard.gateway.namespace, content.numbers.values()).await?;
-    let Some(sent) = put_leaves(world, shard, &content, billing.iter().chain(&routing)).await? else { return Ok(()) };
+    let Some(sent) = put_leaves(world, shard, &content, leaves.in_order()).await? else { return Ok(()) };
     world.plan().note_overrides(shard, content.overrides);
     wake_waiting(world, shard, sent);
     Ok(())
@@ -165,6 +165,7 @@ async fn put_leaves(
         let name = leaf_name(leaf);
         if is_loadable(world, shard, &name, leaf) {
             sent |= put(world, shard, &name, leaf).await? == Put::Sent;
+            world.plan().wanted_again(shard, &name);
         } else {
             refused = true;
         }
@@ -184,7 +185,7 @@ fn is_loadable(world: &World, shard: &ShardKey, name: &str, leaf: &Leaf) -> bool
     if world.plan().written(shard, name) == Some(leaf.part.digest) {
         return true;
     }
-    let Err(error) = load(&leaf.part.text) else { return true };
+    let Err(error) = load(&leaf.part.text, ANY_CALLERS) else { return true };
     tracing::error!(%shard, leaf = name, error = with_causes(&error), "plan part not written: routers would refuse it");
     world.metrics.wrote("plan", "refused");
     false
@@ -268,9 +269,12 @@ fn old_leaves(world: &World, shard: &ShardKey) -> BTreeSet<String> {
 
 /// Empties a leaf that is no more; deletes it once every ready router has read it so, or after [`WITHDRAWAL`].
 async fn retire(world: &Arc<World>, shard: &ShardKey, name: &str, content: &ShardContent) -> Result<(), Error> {
-    let Ok(part) = shard::render_empty(shard, name, &content.tenant) else { return Ok(()) };
-    let leaf = Leaf { part, entries: BTreeMap::new() };
-    put(world, shard, name, &leaf).await?;
+    // Callers are named by what they hold: there is no emptying them, and who names them reads them until the end.
+    if !shard::is_callers(name) {
+        let Ok(part) = shard::render_empty(shard, name, &content.tenant) else { return Ok(()) };
+        let leaf = Leaf { part, entries: BTreeMap::new() };
+        put(world, shard, name, &leaf).await?;
+    }
     let emptied = world.plan().emptied_since(shard, name).elapsed();
     let read = name.starts_with('n') && world.plan().is_acknowledged(shard, name);
     if !read && emptied < WITHDRAWAL {

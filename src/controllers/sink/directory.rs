@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{ClaimCreation, Notice, PlanPart, Presence, StatusWrite};
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberClaim, NumberPool, RoutingOverride,
     RoutingSchedule, Tariff, Tenant,
 };
 use crate::controllers::directory::{DirectoryError, Feeds};
@@ -63,6 +63,7 @@ impl DirectorySink {
             "Approval" => set!(approvals, Approval),
             "RoutingSchedule" => set!(schedules, RoutingSchedule),
             "RoutingOverride" => set!(overrides, RoutingOverride),
+            "CallerList" => set!(caller_lists, CallerList),
             _ => None,
         };
         match done {

@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt as _};
 pub use claims::claim;
 pub use parts::part;
 
+use super::caller_list;
 use super::gateway::head;
 use super::hub::Line;
 use super::key::{Key, ObjectMetaExt as _};
@@ -26,8 +27,8 @@ use super::references::References;
 use super::sink::Manager;
 use super::world::{Find as _, World};
 use crate::api::{
-    Approval, CallGateway, FourHundredNumber, HolidayCalendar, NumberPool, RoutingOverride, RoutingSchedule, Tariff,
-    Tenant,
+    Approval, CallGateway, CallerList, FourHundredNumber, HolidayCalendar, NumberPool, RoutingOverride,
+    RoutingSchedule, Tariff, Tenant,
 };
 use crate::domain::numbering::FourHundred;
 
@@ -163,6 +164,10 @@ fn count_references(world: &World, number: &FourHundredNumber) {
     world.hub.tariffs.wake(&Key::cluster(&number.spec.tariff_ref.name));
     if let Some(schedule) = &number.spec.schedule_ref {
         world.hub.schedules.wake(&Key::new(Key::of(number).namespace, &schedule.name));
+    }
+    let namespace = Key::of(number).namespace;
+    for list in caller_list::named_by(number) {
+        world.hub.caller_lists.wake(&Key::new(&namespace, list));
     }
 }
 
@@ -308,6 +313,17 @@ pub fn schedule(world: &Arc<World>, observation: Observation<RoutingSchedule>) {
     });
     let Some(key) = change.object().map(|schedule| Key::of(&**schedule)) else { return };
     let numbers = world.references().schedules.of(&key);
+    world.hub.numbers.wake_all(&numbers);
+}
+
+/// A CallerList changed.
+pub fn caller_list(world: &Arc<World>, observation: Observation<CallerList>) {
+    let change = weigh(world, &world.hub.caller_lists, observation, |_, _| {});
+    let Some(key) = change.object().map(|list| Key::of(&**list)) else { return };
+    if let Change::Gone(_) = change {
+        world.packs.forget(&key);
+    }
+    let numbers = world.references().caller_lists.of(&key);
     world.hub.numbers.wake_all(&numbers);
 }
 

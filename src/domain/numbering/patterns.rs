@@ -74,6 +74,12 @@ impl CallerPattern {
         self.digits.as_str()
     }
 
+    /// The digits, without the `*`, as a number.
+    #[must_use]
+    pub const fn number(&self) -> NationalNumber {
+        self.digits
+    }
+
     /// The area whose fixed lines the pattern means one and all (`0898*`). It says nothing of the area's mobiles, which
     /// only an area list can name.
     #[must_use]
@@ -164,6 +170,17 @@ impl CallerPatterns {
             self.exact.binary_search(&number).ok()?;
             Some(CallerPattern { digits: number, reach: Reach::Exact })
         })
+    }
+
+    /// Whether the set names everybody whom `pattern` names, by a pattern of its own that reaches as far.
+    #[must_use]
+    pub fn cover(&self, pattern: &CallerPattern) -> bool {
+        self.matching(pattern.number()).is_some_and(|wider| wider.is_prefix() || !pattern.is_prefix())
+    }
+
+    /// Numbers that the set names without a `*`, ascending.
+    pub fn numbers(&self) -> impl Iterator<Item = NationalNumber> {
+        self.exact.iter().copied()
     }
 
     /// Whether the set holds no pattern and matches nobody.

@@ -4,13 +4,17 @@
 //! the field's path as its owner wrote it. The loader refuses a part with a violation; [`super::entry`] collects them
 //! for the person who can mend them. So there is one reading of an entry, not two.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::caller_lists::CallerSet;
 use super::compiled::{
     AreaSet, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule, CompiledScreening,
     CompiledTarget, Name, PeriodSet,
 };
-use super::document::{DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target};
+use super::document::{
+    CallerListName, DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target,
+};
 use super::shared::Shared;
 use super::turns::GroupKey;
 use crate::domain::numbering::{Area, CallerPattern, CallerPatterns, Destination, FourHundred};
@@ -36,6 +40,8 @@ pub(super) struct Compiler<'a> {
     periods: Option<&'a [&'a str]>,
     destinations: Vec<&'a str>,
     groups: Vec<&'a str>,
+    /// Those of the leaf, by digest; `None` where an entry is read by itself.
+    lists: Option<&'a BTreeMap<&'a str, Arc<CallerSet>>>,
     shared: &'a mut Shared,
     pub(super) violations: Vec<Violation>,
 }
@@ -45,11 +51,13 @@ impl<'a> Compiler<'a> {
         number: FourHundred,
         entry: &'a NumberEntry,
         periods: Option<&'a [&'a str]>,
+        lists: Option<&'a BTreeMap<&'a str, Arc<CallerSet>>>,
         shared: &'a mut Shared,
     ) -> Self {
         Self {
             number,
             periods,
+            lists,
             shared,
             destinations: entry.destinations.iter().map(|destination| destination.name.as_str()).collect(),
             groups: entry.groups.iter().map(|group| group.name.as_str()).collect(),
@@ -156,6 +164,7 @@ impl<'a> Compiler<'a> {
             Some(self.periods(&format!("{field}.when.periods"), &when.periods))
         };
         let callers = self.patterns(&format!("{field}.when.callers"), &when.callers);
+        let caller_lists = self.caller_lists(&format!("{field}.when.callerLists"), &when.caller_lists);
         let areas = self.areas(&format!("{field}.when.callerAreas"), &when.caller_areas);
         if let Target::Number(_) = rule.to {
             self.refuse(
@@ -166,7 +175,7 @@ impl<'a> Compiler<'a> {
         }
         let to = self.target(&format!("{field}.to"), &rule.to)?;
         let caller_areas = if when.caller_areas.is_empty() { None } else { Some(areas) };
-        Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, caller_areas, to })
+        Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, caller_lists, caller_areas, to })
     }
 
     /// A rule's or an override's target.
@@ -232,6 +241,21 @@ impl<'a> Compiler<'a> {
             }
         }
         if patterns.is_empty() { None } else { Some(self.shared.patterns(patterns)) }
+    }
+
+    fn caller_lists(&mut self, field: &str, named: &[CallerListName]) -> Option<Box<[Arc<CallerSet>]>> {
+        let known = self.lists?;
+        let mut sets = Vec::with_capacity(named.len());
+        for list in named {
+            match known.get(list.digest.as_str()) {
+                Some(set) => sets.push(Arc::clone(set)),
+                None => self.refuse(
+                    field,
+                    format!("names list {:?} as {:?}, which is not in this leaf", list.name, list.digest),
+                ),
+            }
+        }
+        if sets.is_empty() { None } else { Some(sets.into()) }
     }
 
     fn areas(&mut self, field: &str, texts: &[String]) -> AreaSet {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::caller_lists::CallerSet;
 use super::document::{Anonymous, NumberState, Release, Strategy, TenantState};
 use super::turns::GroupKey;
 use crate::domain::calendar::{Month, Schedule};
@@ -42,6 +43,8 @@ pub struct CompiledLeaf {
     pub header: Arc<LeafHeader>,
     /// Ordered by number.
     pub numbers: Vec<Arc<CompiledNumber>>,
+    /// Parts with callers that it names, ascending.
+    pub callers: Vec<Digest>,
 }
 
 impl CompiledLeaf {
@@ -149,8 +152,17 @@ pub struct CompiledRule {
     pub name: Name,
     pub periods: Option<PeriodSet>,
     pub callers: Option<Arc<CallerPatterns>>,
+    /// Any of them.
+    pub caller_lists: Option<Box<[Arc<CallerSet>]>>,
     pub caller_areas: Option<AreaSet>,
     pub to: CompiledTarget,
+}
+
+impl CompiledRule {
+    /// Whether it looks at who calls.
+    pub fn asks_who_calls(&self) -> bool {
+        self.callers.is_some() || self.caller_lists.is_some() || self.caller_areas.is_some()
+    }
 }
 
 /// Periods of one schedule, as bits by index.

@@ -202,6 +202,11 @@ fn mismatch(rule: &CompiledRule, period: Option<u16>, caller: &Caller) -> Option
     {
         return Some(Mismatch::Caller);
     }
+    if let Some(lists) = &rule.caller_lists
+        && !caller.number().is_some_and(|number| lists.iter().any(|list| list.contains(number)))
+    {
+        return Some(Mismatch::CallerList);
+    }
     if rule.caller_areas.as_ref().is_some_and(|areas| !areas.contains(caller.area())) {
         return Some(Mismatch::CallerArea);
     }

@@ -1,12 +1,16 @@
 //! The walk against a naive reading of generated worlds.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use super::decide;
 use super::tests::{HOTLINE, MONDAY, facts, words};
+use crate::domain::numbering::CallerPattern;
+use crate::domain::routing::caller_lists::pack;
 use crate::domain::routing::document::{
-    Anonymous, Exhausted, GroupEntry, MemberEntry, NumberState, Numbers, OverrideEntry, Part, Release, RuleEntry,
-    Strategy as GroupStrategy, Target, TenantState, When,
+    Anonymous, CallerListName, Exhausted, GroupEntry, MemberEntry, NumberState, Numbers, OverrideEntry, Part, Release,
+    RuleEntry, Strategy as GroupStrategy, Target, TenantState, When,
 };
 use crate::domain::routing::load::plan_of;
 use crate::domain::routing::trace::Explanation;
@@ -25,6 +29,7 @@ fn any_target(overrides_too: bool) -> impl Strategy<Value = Target> {
 const CALLERS: [&str; 7] =
     ["01055551234", "075522223333", "13900001111", "089866660000", "02138880003", "anonymous", "10086"];
 const PATTERNS: [&str; 5] = ["0105555*", "13900001111", "0898*", "1*", "10086"];
+const LISTS: [&str; 3] = ["l0", "l1", "l2"];
 const AREAS: [&str; 5] = ["010", "0755", "0898", "021", "Unknown"];
 const PERIODS: [&str; 4] = ["work", "promotion", "holiday", "closed"];
 const INSTANTS: [&str; 6] = [
@@ -62,8 +67,12 @@ fn any_group(index: u8) -> impl Strategy<Value = GroupEntry> {
 }
 
 fn any_rule() -> impl Strategy<Value = (When, Target)> {
-    (some_of(&PERIODS), some_of(&PATTERNS), some_of(&AREAS), any_target(false))
-        .prop_map(|(periods, callers, caller_areas, to)| (When { periods, callers, caller_areas }, to))
+    (some_of(&PERIODS), some_of(&PATTERNS), some_of(&LISTS), some_of(&AREAS), any_target(false)).prop_map(
+        |(periods, callers, lists, caller_areas, to)| {
+            let caller_lists = lists.into_iter().map(|name| CallerListName { digest: name.clone(), name }).collect();
+            (When { periods, callers, caller_lists, caller_areas }, to)
+        },
+    )
 }
 
 fn any_leaf() -> impl Strategy<Value = Numbers> {
@@ -128,19 +137,47 @@ fn any_leaf() -> impl Strategy<Value = Numbers> {
     )
 }
 
+/// Callers of each list.
+fn any_lists() -> impl Strategy<Value = BTreeMap<String, Vec<String>>> {
+    let written: Vec<&str> = CALLERS.iter().chain(&PATTERNS).copied().filter(|text| *text != "anonymous").collect();
+    let few = prop::sample::subsequence(written, 0..5);
+    prop::collection::vec(few, LISTS.len()).prop_map(|lists| {
+        let named = LISTS.iter().zip(lists);
+        named.map(|(name, callers)| (str::to_owned(name), callers.into_iter().map(str::to_owned).collect())).collect()
+    })
+}
+
+/// Puts the lists into the leaf, under their names as digests, and gives their parts.
+fn with_lists(leaf: &mut Numbers, lists: &BTreeMap<String, Vec<String>>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (name, callers) in lists {
+        let callers: BTreeSet<CallerPattern> = callers.iter().map(|text| text.parse().unwrap()).collect();
+        let packed = pack(&callers.into_iter().collect::<Vec<_>>(), "telephony/east", "acme").unwrap();
+        leaf.caller_lists.insert(name.clone(), packed.document);
+        parts.extend(packed.parts.iter().map(|part| serde_json::from_str::<Part>(&part.text).unwrap()));
+    }
+    parts
+}
+
 proptest! {
     // Times 42 calls each: a hundred thousand a run.
     #![proptest_config(ProptestConfig::with_cases(2_400))]
 
     #[test]
-    fn the_walk_agrees_with_a_naive_reading_of_the_documents(leaf in any_leaf(), turn in any::<u64>(), call in any::<u32>()) {
-        let plan = plan_of([Part::Head(worlds::head()), Part::Numbers(leaf.clone())]).unwrap();
+    fn the_walk_agrees_with_a_naive_reading_of_the_documents(
+        mut leaf in any_leaf(),
+        lists in any_lists(),
+        turn in any::<u64>(),
+        call in any::<u32>(),
+    ) {
+        let callers = with_lists(&mut leaf, &lists);
+        let plan = plan_of(callers.into_iter().chain([Part::Head(worlds::head()), Part::Numbers(leaf.clone())])).unwrap();
         let call_id = format!("{call:08x}@switch");
         for from in CALLERS {
             for at in INSTANTS {
                 let facts = facts(from, at, &call_id);
                 let decided = words(&decide(&plan, &facts, &mut turn.clone(), &mut ()));
-                prop_assert_eq!(&decided, &reference::naive(&leaf, &facts, turn), "{} at {}", from, at);
+                prop_assert_eq!(&decided, &reference::naive(&leaf, &lists, &facts, turn), "{} at {}", from, at);
                 let explained = words(&decide(&plan, &facts, &mut turn.clone(), &mut Explanation::default()));
                 prop_assert_eq!(decided, explained);
             }

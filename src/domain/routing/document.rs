@@ -1,7 +1,8 @@
 //! The plan as text: what the operator writes into `ConfigMap`s and the workers read. Pure.
 //!
 //! A plan is cut into parts so that one edit touches one part: a *head* per gateway, *number* leaves per gateway and
-//! tenant namespace (a hash trie over the number), and for billing *binding* leaves and price books. Schedules and
+//! tenant namespace (a hash trie over the number), *callers* of lists too long for a leaf, and for billing *binding*
+//! leaves and price books. Schedules and
 //! calendars are content-addressed inside a leaf, so an entry that must be kept byte for byte (its references went
 //! missing) keeps the very schedule it was compiled with. There is no generation and no time of writing in a part:
 //! the same world gives the same bytes.
@@ -12,6 +13,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::domain::digest::Digest;
+use crate::domain::numbering::CallerPattern;
 
 pub use self::head::{Head, Listener, NumberFormat, OriginalCalled, Protocol, RecordSource, Transport, Trunk};
 
@@ -30,6 +34,8 @@ pub enum Part {
     Bindings(Bindings),
     /// A price book, named by its digest.
     Prices(Prices),
+    /// Callers of a list, named by its digest.
+    Callers(Callers),
 }
 
 // By hand: serde reads a tagged enum through a buffer of its own, in which raw JSON texts do not survive.
@@ -50,8 +56,9 @@ impl<'de> Deserialize<'de> for Part {
             "numbers" => read(text.get()).map(Self::Numbers),
             "bindings" => read(text.get()).map(Self::Bindings),
             "prices" => read(text.get()).map(Self::Prices),
+            "callers" => read(text.get()).map(Self::Callers),
             other => {
-                let known = &["head", "numbers", "bindings", "prices"];
+                let known = &["head", "numbers", "bindings", "prices", "callers"];
                 Err(serde::de::Error::unknown_variant(&other.chars().take(40).collect::<String>(), known))
             }
         }
@@ -79,6 +86,9 @@ pub struct Numbers {
     /// Schedules by digest (16 hex digits), as the entries below name them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub schedules: BTreeMap<String, ScheduleDocument>,
+    /// Caller lists by digest (16 hex digits), as the rules below name them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub caller_lists: BTreeMap<String, CallerListDocument>,
     /// [`NumberEntry`] texts, ordered by number; kept raw so that an entry can be carried over byte for byte.
     pub numbers: Vec<Box<RawValue>>,
     /// Active and coming overrides, ordered by number, then precedence (the first that holds at the instant wins).
@@ -233,7 +243,19 @@ pub struct When {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caller_lists: Vec<CallerListName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caller_areas: Vec<String>,
+}
+
+/// A caller list as a rule names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallerListName {
+    /// Name of the `CallerList` object.
+    pub name: String,
+    /// Digest of a caller list in the same leaf.
+    pub digest: String,
 }
 
 /// Where a call goes. In JSON an object with exactly one member.
@@ -345,6 +367,31 @@ pub enum Day {
     Weekend,
     /// A statutory day off.
     Holiday,
+}
+
+/// A caller list (名单): the parts that hold its callers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallerListDocument {
+    /// [`Callers`] without a `*`, by their leaf's path in a trie over callers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exact: BTreeMap<String, Digest>,
+    /// [`Callers`] with a `*`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefixes: Vec<Digest>,
+}
+
+/// Some callers of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Callers {
+    pub format: u32,
+    /// `NAMESPACE/NAME` of the gateway.
+    pub gateway: String,
+    /// The tenant namespace.
+    pub namespace: String,
+    /// Digits of the national form with an optional final `*`, ascending.
+    pub callers: Vec<CallerPattern>,
 }
 
 /// What billing must know of a leaf's numbers.

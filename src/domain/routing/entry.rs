@@ -17,7 +17,7 @@ pub fn check_entry(entry: &NumberEntry, schedule: Option<&ScheduleDocument>) -> 
     };
     let periods = schedule.map(period_names);
     let mut shared = Shared::default();
-    let mut compiler = Compiler::new(number, entry, periods.as_deref(), &mut shared);
+    let mut compiler = Compiler::new(number, entry, periods.as_deref(), None, &mut shared);
     compiler.entry(entry);
     if entry.destinations.is_empty() {
         compiler.refuse("destinations", "needs at least one destination");

@@ -1,11 +1,13 @@
 //! From the text of a part to its compiled form; a part that does not stand is refused whole. Pure.
 //!
-//! The error names the number and the field, so that whoever reads a worker's log finds the object to mend. Nothing
-//! here depends on other parts: a leaf carries the schedules and calendars that it names.
+//! The error names the number and the field, so that whoever reads a worker's log finds the object to mend. A leaf
+//! carries the schedules and calendars that it names; only callers of lists stand in parts of their own, and a leaf that
+//! names some waits for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::caller_lists::CallerSet;
 use super::compile::{Compiler, Violation};
 use super::compiled::{CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverride, LeafHeader, LeafKey};
 use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
@@ -14,7 +16,7 @@ use super::plan::{CompiledPart, Plan};
 use super::shared::Shared;
 use crate::domain::calendar::{Calendar, DEFAULT_ZONE, Month, Schedule, parse_zone};
 use crate::domain::digest::Digest;
-use crate::domain::numbering::FourHundred;
+use crate::domain::numbering::{CallerPatterns, FourHundred};
 
 /// Why a part is refused.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,8 @@ pub enum LoadError {
     Leaf { namespace: String, field: String, sentence: String },
     #[error("number {number}: {field} {sentence}")]
     Number { number: String, field: String, sentence: String },
+    #[error("leaf of {namespace}: callerLists[{list}] names callers {digest}, which have not come yet")]
+    AwaitsCallers { namespace: String, list: String, digest: Digest },
     #[error("number at position {position} is not an entry of this format")]
     Entry {
         position: usize,
@@ -50,13 +54,26 @@ pub enum LoadedPart {
     /// For billing: read, of a known format, not compiled.
     Bindings(Bindings),
     Prices(Prices),
+    /// Callers of a list, by which leaves name them.
+    Callers {
+        digest: Digest,
+        /// `NAMESPACE/NAME`.
+        gateway: String,
+        callers: Arc<CallerPatterns>,
+    },
 }
 
+/// Finds callers that leaves name; `None`: their part has not come yet.
+pub type FindCallers<'a> = &'a dyn Fn(&Digest) -> Option<Arc<CallerPatterns>>;
+
+/// For one who asks whether a leaf stands, wherever its callers are.
+pub const ANY_CALLERS: FindCallers<'static> = &|_| Some(Arc::default());
+
 /// Reads the text of any part.
-pub fn load(text: &str) -> Result<LoadedPart, LoadError> {
+pub fn load(text: &str, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
     let part: Part =
         serde_json::from_str(text).map_err(|error| newer_format(text).unwrap_or(LoadError::Json(error)))?;
-    load_part(part, Digest::of(text.as_bytes()))
+    load_part(part, Digest::of(text.as_bytes()), callers)
 }
 
 /// A later format may not parse at all; then its number is the better answer.
@@ -70,21 +87,27 @@ fn newer_format(text: &str) -> Option<LoadError> {
 }
 
 /// Compiles a part whose text has `digest`.
-pub fn load_part(part: Part, digest: Digest) -> Result<LoadedPart, LoadError> {
+pub fn load_part(part: Part, digest: Digest, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
     let seen = match &part {
         Part::Head(head) => head.format,
         Part::Numbers(numbers) => numbers.format,
         Part::Bindings(bindings) => bindings.format,
         Part::Prices(prices) => prices.format,
+        Part::Callers(callers) => callers.format,
     };
     if seen == 0 || seen > FORMAT {
         return Err(LoadError::Format { seen });
     }
     Ok(match part {
         Part::Head(head) => LoadedPart::Routing(load_head(&head, digest)?),
-        Part::Numbers(numbers) => LoadedPart::Routing(load_numbers(&numbers, digest)?),
+        Part::Numbers(numbers) => LoadedPart::Routing(load_numbers(&numbers, digest, callers)?),
         Part::Bindings(bindings) => LoadedPart::Bindings(bindings),
         Part::Prices(prices) => LoadedPart::Prices(prices),
+        Part::Callers(callers) => LoadedPart::Callers {
+            digest,
+            gateway: callers.gateway,
+            callers: Arc::new(callers.callers.into_iter().collect()),
+        },
     })
 }
 
@@ -92,24 +115,30 @@ fn load_head(head: &Head, digest: Digest) -> Result<CompiledPart, LoadError> {
     Ok(CompiledPart::Head(Arc::new(CompiledHead::compile(head, digest)?)))
 }
 
-fn load_numbers(numbers: &Numbers, digest: Digest) -> Result<CompiledPart, LoadError> {
-    Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest)?)))
+fn load_numbers(numbers: &Numbers, digest: Digest, callers: FindCallers<'_>) -> Result<CompiledPart, LoadError> {
+    Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest, callers)?)))
 }
 
 /// A plan of parts that are at hand: folder tools and tests. Each part's digest is that of its JSON.
 pub fn plan_of(parts: impl IntoIterator<Item = Part>) -> Result<Plan, LoadError> {
+    let (lists, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| matches!(part, Part::Callers(_)));
     let mut compiled = Vec::new();
-    for part in parts {
+    let mut callers = BTreeMap::new();
+    for part in lists.into_iter().chain(others) {
         let digest = Digest::of_json(&part);
-        if let LoadedPart::Routing(part) = load_part(part, digest)? {
-            compiled.push(part);
+        match load_part(part, digest, &|wanted| callers.get(wanted).cloned())? {
+            LoadedPart::Routing(part) => compiled.push(part),
+            LoadedPart::Callers { digest, callers: patterns, .. } => {
+                callers.insert(digest, patterns);
+            }
+            LoadedPart::Bindings(_) | LoadedPart::Prices(_) => {}
         }
     }
     Ok(Plan::default().with_parts(compiled))
 }
 
 /// Compiles a leaf of numbers.
-pub fn compile_leaf(leaf: &Numbers, digest: Digest) -> Result<CompiledLeaf, LoadError> {
+pub fn compile_leaf(leaf: &Numbers, digest: Digest, callers: FindCallers<'_>) -> Result<CompiledLeaf, LoadError> {
     let fault = |field: &str, sentence: String| LoadError::Leaf {
         namespace: leaf.namespace.clone(),
         field: field.to_owned(),
@@ -131,14 +160,14 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest) -> Result<CompiledLeaf, Load
         tenant_state: leaf.tenant.state,
         forwards_per_call: leaf.tenant.forwards_per_call,
     });
-    let schedules = compile_schedules(leaf)?;
+    let named = Named { schedules: compile_schedules(leaf)?, lists: compile_lists(leaf, callers)? };
     let mut extras = Extras::of(leaf);
     let mut shared = Shared::default();
     let mut numbers: Vec<Arc<CompiledNumber>> = Vec::with_capacity(leaf.numbers.len());
     for (position, raw) in leaf.numbers.iter().enumerate() {
         let entry: NumberEntry =
             serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
-        let number = compile_number(&entry, &header, &schedules, &mut extras, &mut shared)?;
+        let number = compile_number(&entry, &header, &named, &mut extras, &mut shared)?;
         if numbers.last().is_some_and(|earlier| earlier.number.as_u64() >= number.number.as_u64()) {
             return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
         }
@@ -147,7 +176,9 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest) -> Result<CompiledLeaf, Load
     if let Some((number, list)) = extras.left_over() {
         return Err(fault(list, format!("names {number}, which is not in this leaf")));
     }
-    Ok(CompiledLeaf { header, numbers })
+    let named = leaf.caller_lists.values().flat_map(|list| list.exact.values().chain(&list.prefixes));
+    let callers = named.copied().collect::<BTreeSet<_>>().into_iter().collect();
+    Ok(CompiledLeaf { header, numbers, callers })
 }
 
 fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, LoadError> {
@@ -172,6 +203,28 @@ fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, Lo
         schedules.insert(name.as_str(), Arc::new(schedule));
     }
     Ok(schedules)
+}
+
+fn compile_lists<'l>(
+    leaf: &'l Numbers,
+    callers: FindCallers<'_>,
+) -> Result<BTreeMap<&'l str, Arc<CallerSet>>, LoadError> {
+    let mut lists = BTreeMap::new();
+    for (name, document) in &leaf.caller_lists {
+        let set = CallerSet::of(document, callers).map_err(|digest| LoadError::AwaitsCallers {
+            namespace: leaf.namespace.clone(),
+            list: name.clone(),
+            digest,
+        })?;
+        lists.insert(name.as_str(), Arc::new(set));
+    }
+    Ok(lists)
+}
+
+/// What entries name by digest.
+struct Named<'a> {
+    schedules: BTreeMap<&'a str, Arc<Schedule>>,
+    lists: BTreeMap<&'a str, Arc<CallerSet>>,
 }
 
 /// What a leaf says of its numbers outside their entries.
@@ -218,7 +271,7 @@ impl<'a> Extras<'a> {
 fn compile_number(
     entry: &NumberEntry,
     header: &Arc<LeafHeader>,
-    schedules: &BTreeMap<&str, Arc<Schedule>>,
+    named: &Named<'_>,
     extras: &mut Extras<'_>,
     shared: &mut Shared,
 ) -> Result<CompiledNumber, LoadError> {
@@ -229,7 +282,7 @@ fn compile_number(
     let schedule = match entry.schedule.as_deref() {
         None => None,
         Some(wanted) => {
-            let found = schedules.get(wanted);
+            let found = named.schedules.get(wanted);
             Some(Arc::clone(
                 found.ok_or_else(|| fault("schedule", format!("names {wanted:?}, which is not in this leaf")))?,
             ))
@@ -237,7 +290,7 @@ fn compile_number(
     };
     let period_names: Option<Vec<&str>> =
         schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
-    let mut compiler = Compiler::new(number, entry, period_names.as_deref(), shared);
+    let mut compiler = Compiler::new(number, entry, period_names.as_deref(), Some(&named.lists), shared);
     let rules_and_targets = compiler.entry(entry);
     let mut overrides = Vec::new();
     for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
@@ -277,7 +330,7 @@ mod tests {
         let mut part = serde_json::to_value(worlds::leaf()).unwrap();
         part["part"] = "numbers".into();
         spoil(&mut part);
-        let error = load(&part.to_string()).unwrap_err();
+        let error = load(&part.to_string(), ANY_CALLERS).unwrap_err();
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         format!("{error}{cause}")
     }
@@ -285,7 +338,9 @@ mod tests {
     #[test]
     fn a_part_survives_its_own_text() {
         let text = serde_json::to_string(&Part::Numbers(worlds::leaf())).unwrap();
-        let LoadedPart::Routing(CompiledPart::Leaf(leaf)) = load(&text).unwrap() else { panic!("a leaf was written") };
+        let LoadedPart::Routing(CompiledPart::Leaf(leaf)) = load(&text, ANY_CALLERS).unwrap() else {
+            panic!("a leaf was written")
+        };
         assert_eq!(leaf.header.digest, Digest::of(text.as_bytes()));
         assert_eq!(leaf.numbers.len(), 2);
         assert!(leaf.number("4001000868".parse().unwrap()).is_some());
@@ -326,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_later_format_says_so_even_where_it_does_not_parse() {
-        let error = load(r#"{"part":"menus","format":2}"#).unwrap_err();
+        let error = load(r#"{"part":"menus","format":2}"#, ANY_CALLERS).unwrap_err();
         assert!(matches!(error, LoadError::Format { seen: 2 }), "{error}");
     }
 }

@@ -5,6 +5,7 @@
 //! the same walk; an explanation is that walk with a [`trace::Trace`] that listens. [`entry`] is the check of one
 //! number before it enters a plan, [`trie`] cuts a namespace's numbers into leaves.
 
+pub mod caller_lists;
 pub mod compile;
 pub mod compiled;
 pub mod decide;

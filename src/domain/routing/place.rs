@@ -24,6 +24,11 @@ pub fn prices_name(book: &Digest) -> String {
     format!("prices-{}", book.short())
 }
 
+/// The leaf of callers of a list: `l<16 hex digits>`, of the digest of their text.
+pub fn callers_leaf(callers: &Digest) -> String {
+    format!("l{}", callers.short())
+}
+
 /// Why a part may not stand where it does. The sentences name places, never what else the part says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misplaced {
@@ -74,6 +79,7 @@ pub fn check(text: &str, namespace: &str, name: &str, label: Option<&str>) -> Re
         "head" => (Cow::default(), HEAD_LEAF.to_owned()),
         "numbers" => (marks.namespace.unwrap_or_default(), format!("n{leaf}")),
         "bindings" => (marks.namespace.unwrap_or_default(), format!("b{leaf}")),
+        "callers" => (marks.namespace.unwrap_or_default(), callers_leaf(&Digest::of(text.as_bytes()))),
         _ => return Err(Misplaced::Unreadable),
     };
     is_named(name, &part_name(gateway_name, &tenant, &leaf))
@@ -95,6 +101,7 @@ mod tests {
     const NUMBERS: &str = r#"{"part":"numbers","format":1,"gateway":"telephony/east","namespace":"acme","leaf":"01",
         "numbers":[{"number":"4001000868"}]}"#;
     const HEAD: &str = r#"{"part":"head","format":1,"gateway":"telephony/east","listeners":[]}"#;
+    const CALLERS: &str = r#"{"part":"callers","format":1,"gateway":"telephony/east","namespace":"acme","callers":[]}"#;
     const PRICES: &str = r#"{"part":"prices","format":1,"tariff":"standard","book":{"currency":"CNY"}}"#;
 
     #[test]
@@ -104,6 +111,8 @@ mod tests {
         assert_eq!(check(HEAD, "telephony", &head, Some("east")), Ok(()));
         let prices = prices_name(&Digest::of(br#"{"currency":"CNY"}"#));
         assert_eq!(check(PRICES, "telephony", &prices, None), Ok(()));
+        let callers = part_name("east", "acme", &callers_leaf(&Digest::of(CALLERS.as_bytes())));
+        assert_eq!(check(CALLERS, "telephony", &callers, Some("east")), Ok(()));
     }
 
     #[test]
@@ -116,6 +125,7 @@ mod tests {
             (NUMBERS, "telephony", &part_name("east", "acme", "n0"), Some("east")),
             (NUMBERS, "telephony", &part_name("east", "acme", "b01"), Some("east")),
             (HEAD, "telephony", &part_name("east", "acme", "head"), Some("east")),
+            (CALLERS, "telephony", &part_name("east", "acme", "l0011223344556677"), Some("east")),
             (PRICES, "telephony", "prices-0011223344556677", None),
             ("{}", "telephony", leaf.as_str(), Some("east")),
             (r#"{"part":"head"}"#, "telephony", leaf.as_str(), Some("east")),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::compiled::{CompiledLeaf, CompiledNumber, LeafKey};
 use super::head::{AnnouncementUri, CompiledHead};
 use super::trie;
+use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 
 const SHARDS: usize = 256;
@@ -72,6 +73,11 @@ impl Plan {
 
     pub fn leaf(&self, key: &LeafKey) -> Option<&Arc<CompiledLeaf>> {
         self.leaves.get(key)
+    }
+
+    /// Whether some leaf names these callers.
+    pub fn names_callers(&self, callers: &Digest) -> bool {
+        self.leaves.values().any(|leaf| leaf.callers.binary_search(callers).is_ok())
     }
 
     /// How many numbers the plan has.
@@ -167,16 +173,15 @@ fn shard_of(number: FourHundred) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::digest::Digest;
     use crate::domain::routing::document::Numbers;
-    use crate::domain::routing::load::compile_leaf;
+    use crate::domain::routing::load::{ANY_CALLERS, compile_leaf};
     use crate::domain::routing::worlds;
 
     fn leaf(path: &str, numbers: &[&str]) -> CompiledPart {
         let entries = numbers.iter().map(|number| worlds::raw(&worlds::plain(number))).collect();
         let document = Numbers { leaf: path.into(), numbers: entries, ..worlds::empty_leaf() };
         let digest = Digest::of_json(&document);
-        CompiledPart::Leaf(Arc::new(compile_leaf(&document, digest).unwrap()))
+        CompiledPart::Leaf(Arc::new(compile_leaf(&document, digest, ANY_CALLERS).unwrap()))
     }
 
     fn holder(plan: &Plan, number: &str) -> Option<String> {

@@ -3,6 +3,8 @@
 //! It looks everything up by name in the documents at each call, knows no index, no set and no shard, and shares with
 //! the walk nothing but the draws of groups and the schedule's own arithmetic.
 
+use std::collections::BTreeMap;
+
 use super::compile::MEMBERS_AT_MOST;
 use super::decide::CallFacts;
 use super::document::{
@@ -12,8 +14,8 @@ use super::turns::GroupKey;
 use crate::domain::calendar::{Calendar, Schedule};
 use crate::domain::numbering::{Area, Caller};
 
-/// `Refuse:REASON`, `Announce:NAME` or `Route:BY:a,b|after`.
-pub(super) fn naive(leaf: &Numbers, facts: &CallFacts<'_>, turn: u64) -> String {
+/// `lists` are the callers of each list by its digest. `Refuse:REASON`, `Announce:NAME` or `Route:BY:a,b|after`.
+pub(super) fn naive(leaf: &Numbers, lists: &BTreeMap<String, Vec<String>>, facts: &CallFacts<'_>, turn: u64) -> String {
     let entries: Vec<NumberEntry> = leaf.numbers.iter().map(|raw| serde_json::from_str(raw.get()).unwrap()).collect();
     let Some(entry) = entries.iter().find(|entry| entry.number == facts.to.to_string()) else {
         return "Refuse:NumberUnknown".into();
@@ -52,7 +54,13 @@ pub(super) fn naive(leaf: &Numbers, facts: &CallFacts<'_>, turn: u64) -> String 
         let when = rule.when.clone().unwrap_or_default();
         let in_period = when.periods.is_empty() || period.as_ref().is_some_and(|period| when.periods.contains(period));
         let by_caller = when.callers.is_empty() || on_list(&when.callers, &facts.caller);
-        if in_period && by_caller && (when.caller_areas.is_empty() || in_areas(&when.caller_areas, &facts.caller)) {
+        let by_list = when.caller_lists.is_empty()
+            || when.caller_lists.iter().any(|list| on_list(&lists[&list.digest], &facts.caller));
+        if in_period
+            && by_caller
+            && by_list
+            && (when.caller_areas.is_empty() || in_areas(&when.caller_areas, &facts.caller))
+        {
             return aimed(leaf, entry, &rule.name, &rule.to, facts, turn);
         }
     }

@@ -81,7 +81,7 @@ fn way(number: &CompiledNumber, at: Timestamp) -> Way<'_> {
         if !in_period {
             continue;
         }
-        if rule.callers.is_none() && rule.caller_areas.is_none() {
+        if !rule.asks_who_calls() {
             return Way::Ruled { by_caller, else_by: Some(index) };
         }
         by_caller.push(index);

@@ -52,6 +52,7 @@ pub enum Finding<'a> {
 pub enum Mismatch {
     Period,
     Caller,
+    CallerList,
     CallerArea,
 }
 
@@ -60,6 +61,7 @@ impl Mismatch {
         match self {
             Self::Period => "periods",
             Self::Caller => "callers",
+            Self::CallerList => "callerLists",
             Self::CallerArea => "callerAreas",
         }
     }

@@ -1,9 +1,10 @@
-//! The cut of a namespace's numbers into leaves, so that one edit touches one part of the plan. Pure.
+//! The cut of a namespace's numbers, and of a caller list's callers, into leaves, so that one edit touches one part of
+//! the plan. Pure.
 //!
 //! A hash trie: a number's place is a fixed hash of the number, so neighbours in a pool spread evenly, and the cut
 //! depends on what is stored and on nothing else (no history, no order of arrival).
 
-use crate::domain::numbering::FourHundred;
+use crate::domain::numbering::{FourHundred, NationalNumber};
 
 /// Bytes above which a leaf splits in two. A ConfigMap holds 1 MiB; small leaves keep one edit small on the wire.
 pub const LEAF_LIMIT: usize = 128 * 1024;
@@ -16,15 +17,28 @@ const DEEPEST: u32 = 32;
 pub struct Leaf {
     /// `""` for the root, else a string of `0` and `1`.
     pub path: String,
-    /// Positions in the slice given to [`split`], ordered by number.
+    /// Positions in what was given to be cut; numbers in their order, others in that of their positions.
     pub entries: Vec<usize>,
 }
 
 /// The fixed hash that gives a number its place, and the shard of a plan that holds it. Never change it: every leaf
 /// of every installation would be written again.
 pub fn place(number: FourHundred) -> u64 {
-    // splitmix64's finaliser: a bijection, so two numbers never share all their bits.
-    let mut bits = number.as_u64().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    scatter(number.as_u64())
+}
+
+/// The fixed hash that gives a caller its place in a list. Never change it, either.
+pub fn place_of_caller(caller: NationalNumber) -> u64 {
+    let digits = caller.as_str().bytes();
+    // What leading zeros there are shows in the length.
+    let length = digits.len() as u64;
+    let value = digits.fold(0_u64, |value, digit| value.wrapping_mul(10).wrapping_add(u64::from(digit & 0x0f)));
+    scatter(value ^ length << 56)
+}
+
+/// splitmix64's finaliser: a bijection, so two numbers never share all their bits.
+fn scatter(value: u64) -> u64 {
+    let mut bits = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
@@ -33,11 +47,27 @@ pub fn place(number: FourHundred) -> u64 {
 /// Cuts numbers, each with the bytes that it needs, into leaves of at most `limit` bytes (a leaf with one number may
 /// be larger). Empty leaves are left out; no numbers make no leaf.
 pub fn split(numbers: &[(FourHundred, usize)], limit: usize) -> Vec<Leaf> {
-    let mut placed: Vec<Placed> = numbers
-        .iter()
-        .enumerate()
-        .map(|(index, (number, size))| Placed { place: place(*number), number: number.as_u64(), size: *size, index })
-        .collect();
+    let placed = |(index, (number, size)): (usize, &(FourHundred, usize))| Placed {
+        place: place(*number),
+        order: number.as_u64(),
+        size: *size,
+        index,
+    };
+    split_placed(numbers.iter().enumerate().map(placed).collect(), limit)
+}
+
+/// [`split`] for callers.
+pub fn split_callers(callers: &[NationalNumber], size: impl Fn(&NationalNumber) -> usize, limit: usize) -> Vec<Leaf> {
+    let placed = |(index, caller): (usize, &NationalNumber)| Placed {
+        place: place_of_caller(*caller),
+        order: index as u64,
+        size: size(caller),
+        index,
+    };
+    split_placed(callers.iter().enumerate().map(placed).collect(), limit)
+}
+
+fn split_placed(mut placed: Vec<Placed>, limit: usize) -> Vec<Leaf> {
     // By place, so that each half of a leaf is a half of the slice.
     placed.sort_unstable_by_key(|entry| (entry.place, entry.index));
     let mut leaves = Vec::new();
@@ -47,7 +77,7 @@ pub fn split(numbers: &[(FourHundred, usize)], limit: usize) -> Vec<Leaf> {
 
 struct Placed {
     place: u64,
-    number: u64,
+    order: u64,
     size: usize,
     index: usize,
 }
@@ -67,7 +97,7 @@ fn cut(placed: &[Placed], path: &mut String, limit: usize, leaves: &mut Vec<Leaf
     }
     if !placed.is_empty() {
         let mut entries: Vec<&Placed> = placed.iter().collect();
-        entries.sort_unstable_by_key(|entry| entry.number);
+        entries.sort_unstable_by_key(|entry| entry.order);
         leaves.push(Leaf { path: path.clone(), entries: entries.into_iter().map(|entry| entry.index).collect() });
     }
 }

@@ -118,6 +118,7 @@ pub(crate) fn empty_leaf() -> Numbers {
         tenant: TenantHeader { name: "acme-ltd".into(), state: TenantState::Active, forwards_per_call: 3 },
         calendars: [("ca1e".to_owned(), calendar())].into(),
         schedules: [("5c4e".to_owned(), office_hours())].into(),
+        caller_lists: [].into(),
         numbers: vec![],
         overrides: vec![],
         caps_reached: [].into(),

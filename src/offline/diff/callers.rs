@@ -6,14 +6,17 @@
 //! all lists of both sides treat alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::written::Written;
 use crate::domain::numbering::{Area, AreaCode, Caller, CallerPattern, CallerPatterns, areas};
+use crate::domain::routing::caller_lists::CallerSet;
 use crate::domain::routing::compiled::{AreaSet, CompiledNumber};
 
 /// Some of the callers of a class, as a reader would name them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Atom {
-    /// `None`: numbers that no pattern names.
+    /// A pattern, or caller lists in words. `None`: numbers that neither names.
     pub pattern: Option<String>,
     pub area: AreaGroup,
     pub withheld: bool,
@@ -37,49 +40,60 @@ pub struct Class {
     pub atoms: BTreeSet<Atom>,
 }
 
-/// The classes that `sides` (a number in one plan, or in both) tell apart. `patterns` and `named` are what their lists
-/// are written with.
-pub fn classes(sides: &[&CompiledNumber], patterns: &[CallerPattern], named: &BTreeSet<Area>) -> Vec<Class> {
+/// The classes that `sides` (a number in one plan, or in both) tell apart.
+pub fn classes(sides: &[&CompiledNumber], written: &Written) -> Vec<Class> {
     let mut found: BTreeMap<Vec<bool>, Class> = BTreeMap::new();
     let lists = Lists::of(sides);
     let mut put = |caller: Caller, atom: Atom| {
         let class = found.entry(lists.signature(&caller)).or_insert_with(|| Class { caller, atoms: BTreeSet::new() });
         class.atoms.insert(atom);
     };
+    let named = &written.areas;
     let groups = groups(named);
     for group in &groups {
         if let Some(caller) = group.withheld(named) {
             put(caller, Atom { pattern: None, area: *group, withheld: true });
         }
-        let regions = std::iter::once(None).chain(patterns.iter().map(Some));
+        let regions = std::iter::once(None).chain(written.patterns.iter().map(Some));
         for region in regions {
-            if let Some(caller) = representative(region, *group, patterns, named) {
-                let pattern = region.map(written);
+            if let Some(caller) = representative(region, *group, written) {
+                let pattern = region.map(ToString::to_string);
                 put(caller, Atom { pattern, area: *group, withheld: false });
             }
+        }
+    }
+    // All with the same lists, in the same region and group of areas are of one class: one of them speaks for them.
+    let mut spoken_for = BTreeSet::new();
+    for (number, lists) in &written.members {
+        let caller = Caller::parse(number.as_str());
+        let Some(group) = groups.iter().find(|group| group.has(caller.area(), named)) else { continue };
+        let region = written.deepest(*number);
+        if caller.number() == Some(*number) && spoken_for.insert((lists, region, *group)) {
+            let within = region.and_then(|region| written.patterns.get(region));
+            let within = within.map(|pattern| format!(" within {pattern}")).unwrap_or_default();
+            put(caller, Atom { pattern: Some(format!("{lists}{within}")), area: *group, withheld: false });
         }
     }
     found.into_values().collect()
 }
 
-fn written(pattern: &CallerPattern) -> String {
-    format!("{}{}", pattern.digits(), if pattern.is_prefix() { "*" } else { "" })
-}
-
 /// Every list that looks at a caller.
 pub(super) struct Lists<'p> {
     callers: Vec<&'p CallerPatterns>,
+    /// Of each rule that asks for some.
+    on: Vec<&'p [Arc<CallerSet>]>,
     areas: Vec<&'p AreaSet>,
 }
 
 impl<'p> Lists<'p> {
     pub(super) fn of(sides: &[&'p CompiledNumber]) -> Self {
-        let mut lists = Self { callers: Vec::new(), areas: Vec::new() };
+        let mut lists = Self { callers: Vec::new(), on: Vec::new(), areas: Vec::new() };
         for entry in sides.iter().map(|side| &side.entry) {
             lists.callers.extend(entry.screening.deny_callers.as_deref());
             lists.areas.extend([&entry.screening.deny_areas, &entry.screening.only_areas]);
             for rule in &entry.rules {
                 lists.callers.extend(rule.callers.as_deref());
+                lists.on.extend(rule.caller_lists.as_deref());
                 lists.areas.extend(&rule.caller_areas);
             }
         }
@@ -88,8 +102,12 @@ impl<'p> Lists<'p> {
 
     pub(super) fn signature(&self, caller: &Caller) -> Vec<bool> {
         let by_number = self.callers.iter().map(|list| caller.number().is_some_and(|number| list.matches(number)));
+        let on = |lists: &&[Arc<CallerSet>]| {
+            caller.number().is_some_and(|number| lists.iter().any(|list| list.contains(number)))
+        };
+        let by_list = self.on.iter().map(on);
         let by_area = self.areas.iter().map(|list| list.contains(caller.area()));
-        std::iter::once(caller.is_anonymous()).chain(by_number).chain(by_area).collect()
+        std::iter::once(caller.is_anonymous()).chain(by_number).chain(by_list).chain(by_area).collect()
     }
 }
 
@@ -126,12 +144,8 @@ impl AreaGroup {
 }
 
 /// A caller of `group` whom `region` names and no pattern that reaches deeper into it.
-fn representative(
-    region: Option<&CallerPattern>,
-    group: AreaGroup,
-    patterns: &[CallerPattern],
-    named: &BTreeSet<Area>,
-) -> Option<Caller> {
+fn representative(region: Option<&CallerPattern>, group: AreaGroup, written: &Written) -> Option<Caller> {
+    let (patterns, named) = (&written.patterns, &written.areas);
     let prefix = region.map_or("", CallerPattern::digits);
     let fits = |digits: &str| {
         let caller = Caller::parse(digits);
@@ -139,6 +153,7 @@ fn representative(
         let mine = region.is_none_or(|region| region.matches(number));
         let deeper =
             patterns.iter().any(|other| region != Some(other) && is_deeper(region, other) && other.matches(number));
+        let deeper = deeper || (region.is_none_or(CallerPattern::is_prefix) && written.is_member(number));
         (mine && !deeper && number.as_str() == digits && group.has(caller.area(), named)).then_some(caller)
     };
     if region.is_some_and(|region| !region.is_prefix()) {
@@ -147,7 +162,7 @@ fn representative(
     let deeper: Vec<&CallerPattern> = patterns.iter().filter(|other| is_deeper(region, other)).collect();
     bases(prefix, group, named)
         .into_iter()
-        .filter_map(|(base, length)| complete(&base, length, &deeper))
+        .filter_map(|(base, length)| complete(&base, length, &deeper, written))
         .find_map(|digits| fits(&digits))
 }
 
@@ -194,21 +209,23 @@ fn segments(prefix: &str) -> impl Iterator<Item = (String, Area)> {
     })
 }
 
-/// A number of `length` digits (or `base` itself, if it is longer) that begins with `base` and that none of `deeper`
-/// matches; none where they match all of them.
-fn complete(base: &str, length: usize, deeper: &[&CallerPattern]) -> Option<String> {
+/// A number of `length` digits (or `base` itself, if it is longer) that begins with `base`, that none of `deeper` matches
+/// and no list names; none where they name all of them.
+fn complete(base: &str, length: usize, deeper: &[&CallerPattern], written: &Written) -> Option<String> {
     let taken = deeper.iter().any(|pattern| pattern.is_prefix() && base.starts_with(pattern.digits()));
     if taken {
         return None;
     }
     let touching: Vec<&CallerPattern> =
         deeper.iter().copied().filter(|pattern| pattern.digits().starts_with(base)).collect();
-    if touching.is_empty() || base.len() >= length {
-        let exact = touching.iter().any(|pattern| !pattern.is_prefix() && pattern.digits() == base);
+    let members = written.members_below(base);
+    if (touching.is_empty() && members.is_empty()) || base.len() >= length {
+        let exact = touching.iter().any(|pattern| !pattern.is_prefix() && pattern.digits() == base)
+            || members.first().is_some_and(|(member, _)| member.as_str() == base);
         let padding = "8".repeat(length.saturating_sub(base.len()));
         return (!exact).then(|| format!("{base}{padding}"));
     }
-    "8765432190".chars().find_map(|digit| complete(&format!("{base}{digit}"), length, &touching))
+    "8765432190".chars().find_map(|digit| complete(&format!("{base}{digit}"), length, &touching, written))
 }
 
 /// The callers of some classes in words; `all` when they are every class there is.
@@ -220,7 +237,7 @@ pub fn in_words(chosen: &BTreeSet<&Atom>, all: &BTreeSet<&Atom>) -> String {
     let plain = |atom: &&&Atom| atom.pattern.is_none() && !atom.withheld;
     let areas: Vec<String> = chosen.iter().filter(plain).map(|atom| area_in_words(atom.area)).collect();
     if chosen.iter().filter(plain).count() == all.iter().filter(plain).count() && !areas.is_empty() {
-        words.push("callers whom no pattern names".to_owned());
+        words.push("callers whom no pattern or list names".to_owned());
     } else if !areas.is_empty() {
         words.push(format!("callers of {}", areas.join(", ")));
     }
@@ -265,23 +282,23 @@ fn area_in_words(group: AreaGroup) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::numbering::NationalNumber;
     use crate::domain::routing::worlds;
 
-    fn patterns(texts: &[&str]) -> Vec<CallerPattern> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    fn area(code: &str) -> Area {
-        Area::Known(code.parse().unwrap())
+    fn written(patterns: &[&str], areas: &[&str]) -> Written {
+        Written {
+            patterns: patterns.iter().map(|text| text.parse().unwrap()).collect(),
+            areas: areas.iter().map(|code| Area::Known(code.parse().unwrap())).collect(),
+            members: Vec::new(),
+        }
     }
 
     #[test]
     fn the_contracts_number_tells_its_callers_apart_by_what_it_names() {
         let plan = worlds::plan();
         let number = plan.number("4001000868".parse().unwrap()).unwrap();
-        let written = patterns(&["0898*", "13900001111", "0105555*"]);
-        let named = BTreeSet::from([area("0755"), area("020")]);
-        let classes = classes(&[number], &written, &named);
+        let written = written(&["0898*", "13900001111", "0105555*"], &["0755", "020"]);
+        let classes = classes(&[number], &written);
         let all: BTreeSet<&Atom> = classes.iter().flat_map(|class| &class.atoms).collect();
         let told: BTreeSet<String> =
             classes.iter().map(|class| in_words(&class.atoms.iter().collect(), &all)).collect();
@@ -302,9 +319,8 @@ mod tests {
     fn a_prefix_of_mobiles_is_met_in_every_area_it_reaches() {
         let plan = worlds::plan();
         let number = plan.number("4001000868".parse().unwrap()).unwrap();
-        let written = patterns(&["138*"]);
-        let named = BTreeSet::from([area("0755"), area("010")]);
-        let found: BTreeSet<Atom> = classes(&[number], &written, &named).into_iter().flat_map(|c| c.atoms).collect();
+        let written = written(&["138*"], &["0755", "010"]);
+        let found: BTreeSet<Atom> = classes(&[number], &written).into_iter().flat_map(|c| c.atoms).collect();
         for group in
             [AreaGroup::Named("0755".parse().unwrap()), AreaGroup::Named("010".parse().unwrap()), AreaGroup::Other]
         {
@@ -319,8 +335,18 @@ mod tests {
     fn a_region_that_deeper_patterns_fill_is_empty() {
         let all_digits: Vec<String> = (0..10).map(|digit| format!("0105555{digit}*")).collect();
         let deeper: Vec<CallerPattern> = all_digits.iter().map(|text| text.parse().unwrap()).collect();
-        assert_eq!(complete("0105555", 12, &deeper.iter().collect::<Vec<_>>()), None);
+        assert_eq!(complete("0105555", 12, &deeper.iter().collect::<Vec<_>>(), &Written::default()), None);
         let nine: Vec<&CallerPattern> = deeper.iter().take(9).collect();
-        assert!(complete("0105555", 12, &nine).unwrap().starts_with("01055559"));
+        assert!(complete("0105555", 12, &nine, &Written::default()).unwrap().starts_with("01055559"));
+    }
+
+    #[test]
+    fn a_region_that_a_list_fills_is_empty_and_one_with_room_is_not() {
+        let member = |digits: String| (NationalNumber::from_digits(&digits).unwrap(), "callers on list vip".to_owned());
+        let members = (0..100).map(|last| member(format!("01055551{last:02}"))).collect();
+        let mut full = Written { members, ..Written::default() };
+        assert_eq!(complete("01055551", 10, &[], &full), None);
+        let gap = full.members.remove(37).0;
+        assert_eq!(complete("01055551", 10, &[], &full).as_deref(), Some(gap.as_str()));
     }
 }

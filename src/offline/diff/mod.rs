@@ -5,6 +5,7 @@
 mod answers;
 mod callers;
 pub mod text;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +16,12 @@ use serde::Serialize;
 
 use self::answers::{Answer, answer};
 use self::callers::{Atom, Class, classes, in_words};
+use self::written::Written;
 use super::{Offline, OfflineError};
 use crate::api::FourHundredNumber;
 use crate::controllers::key::Key;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
-use crate::domain::numbering::{Area, CallerPattern, FourHundred};
+use crate::domain::numbering::FourHundred;
 use crate::domain::routing::compiled::CompiledNumber;
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::timetable::edges;
@@ -93,10 +95,9 @@ pub fn between(old: &Offline, new: &Offline, from: Timestamp, until: Timestamp) 
     let zone = parse_zone(DEFAULT_ZONE).unwrap_or(TimeZone::UTC);
     let mut changes = Vec::new();
     for number in numbers {
-        let objects = [old_numbers.get(&number), new_numbers.get(&number)];
-        let objects: Vec<&FourHundredNumber> = objects.into_iter().flatten().map(AsRef::as_ref).collect();
+        let objects = [old_numbers.get(&number).map(AsRef::as_ref), new_numbers.get(&number).map(AsRef::as_ref)];
         let comparison = Comparison { plans: [&before, &after], number, from, until };
-        changes.extend(comparison.changes(&objects, &zone));
+        changes.extend(comparison.changes([old, new], objects, &zone));
     }
     let told = |at: Timestamp| instant(at, &zone);
     Ok(Difference { from: told(from), until: told(until), gateways: gateways(old, new), changes })
@@ -139,12 +140,19 @@ impl<'p> Comparison<'p> {
         one.leaf.digest == other.leaf.digest && head(before, one) == head(after, other)
     }
 
-    fn changes(&self, objects: &[&FourHundredNumber], zone: &TimeZone) -> Vec<Change> {
+    fn changes(
+        &self,
+        folders: [&Offline; 2],
+        objects: [Option<&FourHundredNumber>; 2],
+        zone: &TimeZone,
+    ) -> Vec<Change> {
         let sides: Vec<&CompiledNumber> = self.sides().into_iter().flatten().collect();
         if self.stands_alike(&sides) {
             return Vec::new();
         }
-        let classes = classes(&sides, &patterns(objects), &areas(objects));
+        let [old, new] = folders;
+        let [before, after] = objects;
+        let classes = classes(&sides, &Written::of([(old, before), (new, after)]));
         let all: BTreeSet<&Atom> = classes.iter().flat_map(|class| &class.atoms).collect();
         let spans = self.spans(&sides);
         let mut rows: BTreeMap<(Answer, Answer, Vec<usize>), BTreeSet<&Atom>> = BTreeMap::new();
@@ -154,7 +162,7 @@ impl<'p> Comparison<'p> {
                 rows.entry((answers.0, answers.1, at)).or_default().extend(&class.atoms);
             }
         }
-        let object = objects.last().map(|object| Key::of(*object).to_string()).unwrap_or_default();
+        let object = after.or(before).map(|object| Key::of(object).to_string()).unwrap_or_default();
         let mut changes: Vec<Change> = rows
             .into_iter()
             .map(|((before, after, at), atoms)| {
@@ -265,28 +273,6 @@ fn in_full(before: &Answer, after: &Answer) -> (String, String) {
         return (full(before), full(after));
     }
     (before.words.clone(), after.words.clone())
-}
-
-fn patterns(objects: &[&FourHundredNumber]) -> Vec<CallerPattern> {
-    let lists = objects.iter().flat_map(|object| {
-        let denied = object.spec.screening.iter().flat_map(|screening| &screening.deny_callers);
-        let asked = object.spec.rules.iter().filter_map(|rule| rule.when.as_ref()).flat_map(|when| &when.callers);
-        denied.chain(asked)
-    });
-    let parsed: BTreeSet<CallerPattern> = lists.filter_map(|text| text.parse().ok()).collect();
-    parsed.into_iter().collect()
-}
-
-fn areas(objects: &[&FourHundredNumber]) -> BTreeSet<Area> {
-    let lists = objects.iter().flat_map(|object| {
-        let screened =
-            object.spec.screening.iter().flat_map(|screening| screening.deny_areas.iter().chain(&screening.only_areas));
-        let rules = object.spec.rules.iter().filter_map(|rule| rule.when.as_ref());
-        // One that is refused asks for nothing: the entry before it is in force.
-        let asked = rules.flat_map(|when| when.areas().unwrap_or_default());
-        screened.cloned().chain(asked)
-    });
-    lists.filter_map(|text| text.parse().ok()).collect()
 }
 
 /// Fields of gateways that every call meets, where both folders have the gateway.

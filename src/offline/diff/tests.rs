@@ -8,7 +8,7 @@ use crate::domain::numbering::Caller;
 use crate::folder::{Folder, Schemas};
 use crate::offline::tests::{now, root};
 
-/// The examples with one file changed.
+/// The examples with one file changed; what replaces nothing is put behind it.
 fn edited(file: &str, edits: &[(&str, &str)]) -> Offline {
     let folder = tempfile::tempdir().unwrap();
     copy(&root().join("examples"), folder.path());
@@ -16,7 +16,11 @@ fn edited(file: &str, edits: &[(&str, &str)]) -> Offline {
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (before, after) in edits {
         assert!(text.contains(before), "{before}");
-        text = text.replace(before, after);
+        if before.is_empty() {
+            text.push_str(after);
+        } else {
+            text = text.replace(before, after);
+        }
     }
     std::fs::write(&path, text).unwrap();
     let schemas = Schemas::from_crds(&crate::api::crds::all()).unwrap();
@@ -85,13 +89,14 @@ fn a_longer_day_is_told_by_the_periods_that_change_hands() {
 #[test]
 fn another_number_under_the_same_name_is_told_in_full() {
     let old = edited("acme/sales.yaml", &[]);
-    let new = edited("acme/sales.yaml", &[("021-6666 0003", "021-6666 0004")]);
+    let new = edited("acme/sales.yaml", &[("021-6666 0003", "021-6666 0005")]);
     let told = difference(&old, &new);
     assert_eq!(told.changes.len(), 1);
     let change = &told.changes[0];
-    assert_eq!((change.when.as_str(), change.callers.as_str()), ("at all times", "every caller"));
+    let callers = "callers whom no pattern or list names; withheld numbers";
+    assert_eq!((change.when.as_str(), change.callers.as_str()), ("at all times", callers), "partners go elsewhere");
     assert_eq!(change.before, "shanghai (02166660003 for 25 s, at most 1)");
-    assert_eq!(change.after, "shanghai (02166660004 for 25 s, at most 1)");
+    assert_eq!(change.after, "shanghai (02166660005 for 25 s, at most 1)");
 }
 
 /// The number's own part of the plan is the same; where its announcements play is not.
@@ -129,6 +134,41 @@ fn a_denied_caller_and_a_trunk_are_told() {
     assert_eq!(told.gateways.iter().map(|change| change.field.as_str()).collect::<Vec<_>>(), ["trunk"]);
 }
 
+/// A rule of the hotline that asks for a list, and the list.
+fn asking(callers: &str) -> [(String, String); 2] {
+    let rules = "  - {name: key-customers, when";
+    let asking = format!("  - {{name: vips, when: {{callerLists: [vip, more]}}, to: {{group: service}}}}\n{rules}");
+    let list = |name: &str, callers: &str| {
+        format!(
+            "---\napiVersion: fourhundred.io/v1alpha1\nkind: CallerList\nmetadata: {{name: {name}, namespace: acme}}\n\
+             spec: {{callers: [{callers}]}}\n"
+        )
+    };
+    [(rules.to_owned(), asking), (String::new(), list("vip", callers) + &list("more", "\"13800138000\""))]
+}
+
+fn with_list(callers: &str, more: &[(&str, &str)]) -> Offline {
+    let asking = asking(callers);
+    let edits: Vec<(&str, &str)> = asking.iter().map(|(before, after)| (before.as_str(), after.as_str())).collect();
+    edited("acme/hotline.yaml", &[&edits, more].concat())
+}
+
+#[test]
+fn callers_put_on_a_list_and_taken_off_it_are_told_as_such() {
+    let old = with_list(r#""13900002222", "13900003333", "0755888*""#, &[]);
+    let new = with_list(r#""13900002222", "13900004444", "13900005555""#, &[]);
+    let told = text::plain(&difference(&old, &new));
+    for (callers, change) in [
+        ("callers put on list vip", "duty → beijing, then shenzhen, then duty"),
+        ("callers taken off list vip", "beijing, then shenzhen, then duty → duty"),
+        ("0755888*", "beijing, then shenzhen, then duty → shenzhen"),
+    ] {
+        let found = told.split("  from ").any(|part| part.contains(callers) && part.contains(change));
+        assert!(found, "{callers}: {change}\n{told}");
+    }
+    assert!(!told.contains("13900004444"), "who is on a list is not spelt out: {told}");
+}
+
 /// The two folders of the property below: every list of the hotline is another one.
 fn two_plans() -> (Offline, Offline) {
     let edits = [
@@ -138,7 +178,8 @@ fn two_plans() -> (Offline, Offline) {
         ("percent: 70", "percent: 60"),
         ("percent: 30", "percent: 40"),
     ];
-    (edited("acme/hotline.yaml", &[]), edited("acme/hotline.yaml", &edits))
+    let old = with_list(r#""13900001111", "13912345678", "0105555*", "010555512345", "13800138000""#, &[]);
+    (old, with_list(r#""13912345678", "01055551*", "13800130000", "075512345678""#, &edits))
 }
 
 proptest! {
@@ -154,10 +195,10 @@ proptest! {
         let plans = [old.plan_at(from).unwrap(), new.plan_at(from).unwrap()];
         let number: FourHundred = "4001000868".parse().unwrap();
         let objects = [old.holder_of(number).unwrap(), new.holder_of(number).unwrap()];
-        let objects: Vec<&FourHundredNumber> = objects.iter().map(AsRef::as_ref).collect();
+        let written = Written::of([(&old, Some(&objects[0])), (&new, Some(&objects[1]))]);
         let comparison = Comparison { plans: [&plans[0], &plans[1]], number, from, until };
         let sides: Vec<&CompiledNumber> = comparison.sides().into_iter().flatten().collect();
-        let classes = classes(&sides, &patterns(&objects), &areas(&objects));
+        let classes = classes(&sides, &written);
         let lists = Lists::of(&sides);
         let moments = distinct(&comparison.spans(&sides));
         for (caller, seconds) in calls {
@@ -198,8 +239,12 @@ fn any_caller() -> impl Strategy<Value = Caller> {
         "0565",
         "1",
         "",
+        "13912345678",
+        "010555512345",
+        "13800138000",
+        "075512345678",
     ];
-    (prop::sample::select(starts), "[0-9]{0,8}", prop::bool::weighted(0.1)).prop_map(|(start, rest, withheld)| {
+    (prop::sample::select(starts), "([0-9]{0,8})?", prop::bool::weighted(0.1)).prop_map(|(start, rest, withheld)| {
         let digits = format!("{start}{rest}");
         if withheld { Caller::anonymous_from(&digits) } else { Caller::parse(&digits) }
     })

@@ -89,6 +89,12 @@ codes! {
         "It does nothing any more; delete it, so that the next reader need not wonder.";
     OVERRIDE_IDLE = "FH115", Warning, "an override that changes nothing",
         "Every rule of the number sends calls where the override sends them.";
+    LIST_SHADOWED = "FH116", Warning, "callers on a list whom an earlier rule takes",
+        "An earlier rule's callers, a prefix such as `138*` most often, name callers who are on the list: the rule that asks for the list never sees them. Move it up, or narrow the earlier one.";
+    CALLER_REDUNDANT = "FH117", Hint, "a caller who is on the list already",
+        "The list names the caller twice, or by a pattern with a `*` as well. `fourhundred lint --fix` removes it.";
+    LIST_UNUSED = "FH118", Hint, "a list that no rule asks for",
+        "No FourHundredNumber of its namespace names it in `when.callerLists`.";
 }
 
 /// The manual: `docs/lint.md`.

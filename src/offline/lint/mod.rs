@@ -5,6 +5,7 @@
 //! [`CODES`] is the manual; `docs/lint.md` is printed from it.
 
 mod codes;
+mod lists;
 mod numbers;
 mod platform;
 mod shadow;
@@ -42,6 +43,7 @@ pub fn run(offline: &Offline) -> Vec<Diagnostic> {
     report.verdicts();
     report.reading();
     numbers::look(&mut report);
+    lists::look(&mut report);
     platform::look(&mut report);
     let mut found = report.found;
     found.sort_by(|one, other| {

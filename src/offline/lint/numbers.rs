@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Report, codes, shadow};
+use super::{Report, codes, lists, shadow};
 use crate::api::four_hundred_number::{FourHundredNumberSpec, Group, Strategy};
 use crate::api::routing_schedule::DayName;
 use crate::api::routing_target::{OverrideTarget, Target};
@@ -23,6 +23,7 @@ pub fn look(report: &mut Report<'_>) {
         let named = number.spec.schedule_ref.as_ref();
         let schedule = named.and_then(|named| stores.schedules.find_key(&Key::new(&namespace, &named.name)));
         rules(report, &key, &number.spec, schedule.as_deref());
+        lists::shadowed(report, &key, &number, &period_names(schedule.as_deref()));
         unused(report, &key, &number);
         groups(report, &key, &number);
         same_phone(report, &key, &number.spec);
@@ -209,7 +210,7 @@ fn whole_areas(patterns: &[String], areas: &[String]) -> Vec<(String, AreaCode)>
 }
 
 /// The province where one code serves all of it (Hainan, the municipalities), else the first city.
-fn area_name(code: AreaCode) -> String {
+pub(super) fn area_name(code: AreaCode) -> String {
     let province = areas::province(code).unwrap_or("the area");
     let own = areas::in_use().filter(|other| areas::province(*other) == Some(province)).count();
     if own == 1 { province.to_owned() } else { areas::cities(code).next().unwrap_or(province).to_owned() }

@@ -10,6 +10,12 @@ pub fn covers(earlier: &Rule, later: &Rule, periods: &[String]) -> bool {
     periods_cover(&wide.periods, &narrow.periods, periods)
         && places_cover(wide, narrow)
         && callers_cover(&wide.callers, &narrow.callers)
+        && list_covers(&wide.caller_lists, &narrow.caller_lists)
+}
+
+/// Whether `earlier` matches whatever `later` matches at the same times and from the same places, whoever calls.
+pub fn covers_but_for_callers(earlier: &When, later: &When, periods: &[String]) -> bool {
+    periods_cover(&earlier.periods, &later.periods, periods) && places_cover(earlier, later)
 }
 
 fn periods_cover(wide: &[String], narrow: &[String], all: &[String]) -> bool {
@@ -74,6 +80,11 @@ mod tests {
             ("{callerProvinces: [广东]}", "{callerAreas: [\"0755\"]}", true),
             ("{callerProvinces: [广东]}", "{callerAreas: [\"0755\", \"010\"]}", false),
             ("{callerAreas: [\"010\"]}", "{callerProvinces: [北京]}", true),
+            ("", "{callerLists: [vip]}", true),
+            ("{callerLists: [vip]}", "", false),
+            ("{callerLists: [vip, more]}", "{callerLists: [vip], periods: [work]}", true),
+            ("{callerLists: [vip]}", "{callerLists: [vip, more]}", false),
+            ("{callerLists: [vip]}", "{callers: [\"139*\"]}", false),
         ] {
             assert_eq!(covers(&rule(earlier), &rule(later), &periods), covered, "{earlier:?} before {later:?}");
         }

@@ -77,6 +77,8 @@ pub struct Exception {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caller_lists: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caller_areas: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caller_provinces: Vec<String>,
@@ -198,6 +200,7 @@ fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> W
                     Some(Exception {
                         rule: rule.name.clone(),
                         callers: when.map(|when| when.callers.clone()).unwrap_or_default(),
+                        caller_lists: when.map(|when| when.caller_lists.clone()).unwrap_or_default(),
                         caller_areas: when.map(|when| when.caller_areas.clone()).unwrap_or_default(),
                         caller_provinces: when.map(|when| when.caller_provinces.clone()).unwrap_or_default(),
                         to: target(*index),

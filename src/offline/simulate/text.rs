@@ -61,6 +61,9 @@ fn callers(but: &Exception) -> String {
     if !but.callers.is_empty() {
         who.push(but.callers.join(", "));
     }
+    if !but.caller_lists.is_empty() {
+        who.push(format!("callers on {}", but.caller_lists.join(" or ")));
+    }
     for places in [&but.caller_areas, &but.caller_provinces] {
         if !places.is_empty() {
             who.push(format!("callers of {}", places.join(", ")));

@@ -1,14 +1,15 @@
 //! The parts that a store holds, by name, and what was removed: what may come in, what has changed since when.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::disk::{PART_AT_MOST, is_part_name};
 use super::served::{ChangedPart, Family, root_of};
 use super::store::{BillingPart, Offer};
 use crate::domain::digest::Digest;
-use crate::domain::routing::load::{LoadedPart, load};
-use crate::domain::routing::plan::{CompiledPart, PartKey};
+use crate::domain::numbering::CallerPatterns;
+use crate::domain::routing::load::{LoadError, LoadedPart, load};
+use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
 use crate::runtime::sentence::with_causes;
 
 /// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
@@ -19,12 +20,18 @@ const REMOVALS_AT_MOST: usize = 4_096;
 pub(super) enum Held {
     Routing(PartKey),
     Billing(BillingPart),
+    /// Callers of a list, for routing.
+    Callers {
+        digest: Digest,
+        gateway: String,
+        callers: Arc<CallerPatterns>,
+    },
 }
 
 impl Held {
     fn family(&self) -> Family {
         match self {
-            Self::Routing(_) => Family::Routing,
+            Self::Routing(_) | Self::Callers { .. } => Family::Routing,
             Self::Billing(_) => Family::Billing,
         }
     }
@@ -32,7 +39,7 @@ impl Held {
     /// `NAMESPACE/NAME`; price books are of no gateway.
     pub(super) fn gateway(&self) -> Option<&str> {
         match self {
-            Self::Routing(PartKey::Head(gateway)) => Some(gateway),
+            Self::Routing(PartKey::Head(gateway)) | Self::Callers { gateway, .. } => Some(gateway),
             Self::Routing(PartKey::Leaf(key)) => Some(&key.gateway),
             Self::Billing(BillingPart::Bindings(bindings)) => Some(&bindings.gateway),
             Self::Billing(BillingPart::Prices(_)) => None,
@@ -42,7 +49,7 @@ impl Held {
     fn key(&self) -> Option<&PartKey> {
         match self {
             Self::Routing(key) => Some(key),
-            Self::Billing(_) => None,
+            Self::Billing(_) | Self::Callers { .. } => None,
         }
     }
 }
@@ -61,6 +68,12 @@ pub(super) struct Holdings {
     pub(super) parts: BTreeMap<String, Entry>,
     /// Which part holds a head or a leaf: two parts for one would undo each other.
     names: HashMap<PartKey, String>,
+    /// Of all parts held.
+    callers: HashMap<Digest, Arc<CallerPatterns>>,
+    /// Leaves that name callers which have not come yet, the last of each name.
+    awaiting: BTreeMap<String, (Digest, String)>,
+    /// Callers that are gone at their source and that leaves still name.
+    gone: BTreeSet<String>,
     removed: BTreeMap<u64, (String, Family)>,
     /// Removals up to this cursor are forgotten.
     pub(super) horizon: u64,
@@ -80,7 +93,9 @@ impl Holdings {
         if !is_part_name(offer.part) {
             return Err(format!("{:?} is not a part's name", offer.part.chars().take(80).collect::<String>()));
         }
+        self.gone.remove(offer.part);
         if self.parts.get(offer.part).is_some_and(|held| held.digest == offer.digest) {
+            self.awaiting.remove(offer.part);
             return Ok(Taken::Unchanged);
         }
         if offer.text.len() > PART_AT_MOST {
@@ -90,19 +105,41 @@ impl Holdings {
         if digest != offer.digest {
             return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
         }
-        let (held, compiled) = match load(offer.text).map_err(|error| with_causes(&error))? {
+        let (held, compiled) = match self.load(offer)? {
             LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
             LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
             LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
+            LoadedPart::Callers { digest, gateway, callers } => (Held::Callers { digest, gateway, callers }, None),
         };
         self.admit(offer.part, &held)?;
         if let Some(key) = held.key() {
             self.names.insert(key.clone(), offer.part.to_owned());
         }
+        if let Held::Callers { digest, callers, .. } = &held {
+            self.callers.insert(*digest, Arc::clone(callers));
+        }
+        self.awaiting.remove(offer.part);
         self.cursor += 1;
         self.removed.retain(|_, (part, _)| part != offer.part);
         self.parts.insert(offer.part.to_owned(), Entry { digest, cursor: self.cursor, held });
         Ok(Taken::Accepted(compiled))
+    }
+
+    fn load(&mut self, offer: &Offer<'_>) -> Result<LoadedPart, String> {
+        match load(offer.text, &|digest| self.callers.get(digest).cloned()) {
+            Ok(part) => Ok(part),
+            Err(error) => {
+                if let LoadError::AwaitsCallers { .. } = error {
+                    self.awaiting.insert(offer.part.to_owned(), (offer.digest, offer.text.to_owned()));
+                }
+                Err(with_causes(&error))
+            }
+        }
+    }
+
+    /// Leaves that were refused for want of callers, when some have come since: to be offered again.
+    pub(super) fn awaiting(&mut self) -> BTreeMap<String, (Digest, String)> {
+        std::mem::take(&mut self.awaiting)
     }
 
     /// One part, one place: a name never changes what it stands for, and no place has two names.
@@ -117,10 +154,35 @@ impl Holdings {
         Ok(())
     }
 
+    /// The part is gone at its source.
+    pub(super) fn gone(&mut self, part: &str) {
+        self.awaiting.remove(part);
+        if self.parts.get(part).is_some_and(|entry| matches!(entry.held, Held::Callers { .. })) {
+            self.gone.insert(part.to_owned());
+        }
+    }
+
+    /// Forgets callers that are gone at their source and that no leaf of `plan` names any more; the parts' names.
+    pub(super) fn forget_unnamed(&mut self, plan: &Plan) -> Vec<String> {
+        let unnamed = |part: &&String| match self.parts.get(*part).map(|entry| &entry.held) {
+            Some(Held::Callers { digest, .. }) => !plan.names_callers(digest),
+            _ => true,
+        };
+        let unnamed: Vec<String> = self.gone.iter().filter(unnamed).cloned().collect();
+        for part in &unnamed {
+            self.forget(part);
+        }
+        unnamed
+    }
+
     pub(super) fn forget(&mut self, part: &str) -> Option<Entry> {
+        self.gone.remove(part);
         let entry = self.parts.remove(part)?;
         if let Some(key) = entry.held.key() {
             self.names.remove(key);
+        }
+        if let Held::Callers { digest, .. } = &entry.held {
+            self.callers.remove(digest);
         }
         self.cursor += 1;
         self.removed.insert(self.cursor, (part.to_owned(), entry.held.family()));

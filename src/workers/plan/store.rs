@@ -13,7 +13,7 @@ use super::holdings::{Entry, Held, Holdings, Taken};
 use super::served::{Family, Served};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Bindings, FORMAT, Prices};
-use crate::domain::routing::plan::{PartKey, Plan};
+use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
 use crate::workers::router::counters::Counter;
 
 /// A part as its bringer announces it.
@@ -139,41 +139,46 @@ impl PlanStore {
     pub fn offer_all(&self, offers: &[Offer<'_>]) -> Vec<Verdict> {
         let _bringing = lock(&self.bringing);
         let mut writing = lock(&self.writing);
-        let mut compiled = Vec::new();
-        let mut accepted = Vec::new();
-        let mut verdicts = Vec::with_capacity(offers.len());
-        for offer in offers {
-            let verdict = match writing.take(offer) {
-                Ok(Taken::Unchanged) => Verdict::Unchanged,
-                Ok(Taken::Accepted(part)) => {
-                    compiled.extend(part);
-                    accepted.push(*offer);
-                    Verdict::Accepted
-                }
-                Err(reason) => Verdict::Refused { reason },
-            };
-            self.count(&verdict);
-            verdicts.push(verdict);
+        let mut brought = Brought::default();
+        let mut verdicts: Vec<Verdict> = offers.iter().map(|offer| brought.take(&mut writing, offer)).collect();
+        let awaiting = if brought.callers { writing.awaiting() } else { BTreeMap::new() };
+        for (part, (digest, text)) in &awaiting {
+            let verdict = brought.take(&mut writing, &Offer { part, digest: *digest, text });
+            let asked = offers.iter().zip(&mut verdicts).rev().find(|(offer, _)| offer.part == part);
+            match asked {
+                Some((_, told)) => *told = verdict,
+                None => self.count(&verdict),
+            }
         }
+        for verdict in &verdicts {
+            self.count(verdict);
+        }
+        let Brought { compiled, accepted, .. } = brought;
         if !compiled.is_empty() {
             self.plan.store(Arc::new(self.plan.load().with_parts(compiled)));
         }
+        let left = writing.forget_unnamed(&self.plan.load());
         if !accepted.is_empty() {
             self.changes.send_replace(writing.cursor);
         }
         drop(writing);
         // Calls go by the new plan already.
-        for offer in accepted {
-            self.copy(offer.part, |disk| disk.write(offer.part, offer.text));
+        for (part, text) in accepted {
+            self.copy(part, |disk| disk.write(part, text));
+        }
+        for part in left {
+            self.copy(&part, |disk| disk.remove(&part));
         }
         verdicts
     }
 
     /// The part is gone at its source. It is forgotten only if it had been withdrawn before: a leaf or bindings that
-    /// were emptied, the head of a gateway without numbers, a price book. Otherwise it is served as before.
+    /// were emptied, the head of a gateway without numbers, a price book, callers that no leaf names. Otherwise it is
+    /// served as before; callers until no leaf names them any more.
     pub fn remove(&self, part: &str) -> Removal {
         let _bringing = lock(&self.bringing);
         let mut writing = lock(&self.writing);
+        writing.gone(part);
         let Some(entry) = writing.parts.get(part) else { return Removal::Unknown };
         let plan = self.plan.load();
         let withdrawn = match &entry.held {
@@ -181,6 +186,7 @@ impl PlanStore {
             Held::Routing(PartKey::Leaf(key)) => plan.leaf(key).is_none_or(|leaf| leaf.numbers.is_empty()),
             Held::Billing(BillingPart::Bindings(bindings)) => bindings.bindings.is_empty(),
             Held::Billing(BillingPart::Prices(_)) => true,
+            Held::Callers { digest, .. } => !plan.names_callers(digest),
         };
         if !withdrawn {
             self.counters.kept_last_good.add_one();
@@ -246,7 +252,7 @@ impl PlanStore {
         let writing = lock(&self.writing);
         let parts = writing.parts.iter().filter_map(|(part, entry)| match &entry.held {
             Held::Billing(held) => Some((part.clone(), (entry.digest, held.clone()))),
-            Held::Routing(_) => None,
+            Held::Routing(_) | Held::Callers { .. } => None,
         });
         parts.collect()
     }
@@ -275,6 +281,31 @@ impl PlanStore {
         if let Some(Err(error)) = self.disk.as_ref().map(change) {
             self.counters.disk_failed.add_one();
             tracing::warn!(part, %error, "the copy of a part on disk could not be written");
+        }
+    }
+}
+
+/// What several offers come to.
+#[derive(Default)]
+struct Brought<'o> {
+    compiled: Vec<CompiledPart>,
+    /// Name and text.
+    accepted: Vec<(&'o str, &'o str)>,
+    /// Callers are among them, for which leaves may have waited.
+    callers: bool,
+}
+
+impl<'o> Brought<'o> {
+    fn take(&mut self, holdings: &mut Holdings, offer: &Offer<'o>) -> Verdict {
+        match holdings.take(offer) {
+            Ok(Taken::Unchanged) => Verdict::Unchanged,
+            Ok(Taken::Accepted(part)) => {
+                self.callers |= part.is_none();
+                self.compiled.extend(part);
+                self.accepted.push((offer.part, offer.text));
+                Verdict::Accepted
+            }
+            Err(reason) => Verdict::Refused { reason },
         }
     }
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::domain::routing::document::{Numbers, Part};
+use crate::domain::numbering::NationalNumber;
+use crate::domain::routing::caller_lists::pack;
+use crate::domain::routing::document::{CallerListName, Numbers, Part, When};
 use crate::domain::routing::worlds;
 use crate::workers::plan::ChangedPart;
 use crate::workers::plan::served::root_of;
@@ -175,4 +177,77 @@ async fn a_long_poll_ends_with_the_change_or_with_its_time() {
     offer(&store, "plan-a", &leaf(&[HOTLINE]));
     let served = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
     assert_eq!(served.changed.len(), 1);
+}
+
+/// A leaf whose number asks for a list with `caller` on it, and the part that holds the caller.
+fn asking_for(caller: &str) -> (String, String) {
+    let packed = pack(&[caller.parse().unwrap()], "telephony/east", "acme").unwrap();
+    let mut entry = worlds::plain(HOTLINE);
+    let mut vip = entry.rules[0].clone();
+    vip.name = "vip".into();
+    let list = CallerListName { name: "vip".into(), digest: packed.digest.clone() };
+    vip.when = Some(When { caller_lists: vec![list], ..When::default() });
+    entry.rules.insert(0, vip);
+    let leaf = Numbers {
+        numbers: vec![worlds::raw(&entry)],
+        caller_lists: [(packed.digest.clone(), packed.document.clone())].into(),
+        ..worlds::empty_leaf()
+    };
+    (text(&Part::Numbers(leaf)), packed.parts[0].text.clone())
+}
+
+fn has_vip(store: &PlanStore, caller: &str) -> bool {
+    let plan = store.snapshot();
+    let number = plan.number(HOTLINE.parse().unwrap()).unwrap();
+    let lists = number.entry.rules[0].caller_lists.as_ref().unwrap();
+    lists.iter().any(|list| list.contains(NationalNumber::from_digits(caller).unwrap()))
+}
+
+#[test]
+fn a_leaf_waits_for_the_callers_that_it_names_whichever_comes_first() {
+    let store = PlanStore::new("e1".into());
+    let (asking, callers) = asking_for("13900001111");
+    let Verdict::Refused { reason } = offer(&store, "plan-a", &asking) else { panic!("its callers have not come") };
+    assert!(reason.contains("which have not come yet"), "{reason}");
+    assert!(!serves(&store, HOTLINE));
+    assert_eq!(offer(&store, "plan-l", &callers), Verdict::Accepted);
+    assert!(has_vip(&store, "13900001111") && !has_vip(&store, "13900002222"));
+    assert_eq!(store.served(Family::Routing, "", 0).changed.len(), 2, "routers acknowledge both");
+
+    let store = PlanStore::new("e1".into());
+    let offers: Vec<Offer<'_>> = [("plan-a", &asking), ("plan-l", &callers)]
+        .map(|(part, text)| Offer { part, digest: Digest::of(text.as_bytes()), text })
+        .to_vec();
+    assert_eq!(store.offer_all(&offers), [Verdict::Accepted, Verdict::Accepted], "together, in any order");
+    assert!(has_vip(&store, "13900001111"));
+}
+
+#[test]
+fn an_older_leaf_that_waited_does_not_come_back_over_a_newer_one() {
+    let store = PlanStore::new("e1".into());
+    let (asking, callers) = asking_for("13900001111");
+    offer(&store, "plan-a", &asking);
+    offer(&store, "plan-a", &leaf(&["4001000900"]));
+    assert_eq!(offer(&store, "plan-l", &callers), Verdict::Accepted);
+    assert!(serves(&store, "4001000900") && !serves(&store, HOTLINE));
+}
+
+#[test]
+fn callers_go_when_no_leaf_names_them_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PlanStore::open(folder.path(), "e1".into()).unwrap();
+    let (asking, callers) = asking_for("13900001111");
+    offer(&store, "plan-l", &callers);
+    offer(&store, "plan-a", &asking);
+    assert_eq!(store.remove("plan-l"), Removal::KeptLastGood);
+    assert!(has_vip(&store, "13900001111"));
+    let (newer, more) = asking_for("13900002222");
+    offer(&store, "plan-m", &more);
+    assert_eq!(offer(&store, "plan-a", &newer), Verdict::Accepted);
+    assert!(has_vip(&store, "13900002222"));
+    assert!(!store.held().contains("plan-l"), "gone at its source, and by now named by nobody");
+    drop(store);
+    let restarted = PlanStore::open(folder.path(), "e2".into()).unwrap();
+    assert_eq!(restarted.held().into_iter().collect::<Vec<_>>(), ["plan-a", "plan-m"]);
+    assert!(has_vip(&restarted, "13900002222"));
 }

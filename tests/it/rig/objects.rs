@@ -14,7 +14,7 @@ use super::{PATIENCE, Rig};
 use crate::harness::{Cluster, eventually};
 
 /// Every kind of ours that has conditions.
-pub const KINDS: &str = "fhn,rsch,rov,cgw,ten,tar,npool,hcal,appr";
+pub const KINDS: &str = "fhn,rsch,rov,cgw,ten,tar,npool,hcal,appr,clist";
 
 /// A tenant with these namespaces, which exist afterwards, and its approval.
 pub async fn tenant(rig: &Rig, name: &str, namespaces: &[&str], numbers: i64) {

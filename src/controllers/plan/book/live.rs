@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Intent, PlanBook, Progress, Wanted};
 use crate::controllers::key::Key;
-use crate::controllers::plan::shard::ShardKey;
+use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 
@@ -62,12 +62,25 @@ impl PlanBook {
         shards.into_iter().filter_map(|shard| self.waiting.get(shard)).flatten().cloned().collect()
     }
 
+    /// How many of `objects` are served with exactly this caller list, as its gateway's parts have it, by every ready
+    /// router.
+    pub fn serving_caller_list(&self, objects: &[Key], list: impl Fn(&Key) -> Option<String>) -> usize {
+        self.serving(objects, |gateway, planned| {
+            let wanted = list(gateway);
+            planned.caller_lists.iter().any(|list| wanted.as_ref() == Some(&list.digest))
+        })
+    }
+
     /// How many of `objects` are served with exactly this schedule by every ready router.
     pub fn serving_schedule(&self, objects: &[Key], schedule: &str) -> usize {
+        self.serving(objects, |_, planned| planned.schedule.as_ref().is_some_and(|(digest, _)| digest == schedule))
+    }
+
+    fn serving(&self, objects: &[Key], is_it: impl Fn(&Key, &PlannedNumber) -> bool) -> usize {
         let serves = |object: &&Key| {
             let Some(Wanted { shard, intent: Intent::Serve(planned) }) = self.wanted.get(*object) else { return false };
-            let same = planned.schedule.as_ref().is_some_and(|(digest, _)| digest == schedule);
-            same && self.reached(shard, planned.number, Some(planned.digest)) == Progress::Live
+            is_it(&shard.gateway, planned)
+                && self.reached(shard, planned.number, Some(planned.digest)) == Progress::Live
         };
         objects.iter().filter(serves).count()
     }

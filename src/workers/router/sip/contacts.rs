@@ -86,15 +86,15 @@ fn decision_parameter<'d>(place: &Place<'_>, decision: &Decision<'d>) -> Option<
 /// is longer than its bound, or goes beyond that of all together, is left out, not cut: half a value says something else.
 fn passed_on(answer: &mut Answer<'_>, names: &[String], request: &Request<'_>) {
     let mut before: &[u8] = b"?";
-    let begin = answer.len();
+    let begin = answer.written();
     for name in names {
         let Some(value) = request.field(name).filter(|value| value.len() <= VALUE_AT_MOST) else { continue };
-        let end = answer.len();
+        let end = answer.written();
         answer.bytes(before);
         answer.bytes(name.as_bytes());
         answer.bytes(b"=");
         answer.escaped(value);
-        if answer.len() - begin > PASSED_AT_MOST {
+        if answer.written() - begin > PASSED_AT_MOST {
             answer.truncate(end);
             continue;
         }

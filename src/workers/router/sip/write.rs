@@ -47,7 +47,7 @@ impl<'o> Answer<'o> {
     }
 
     /// Bytes written so far.
-    pub fn len(&self) -> usize {
+    pub fn written(&self) -> usize {
         self.out.len()
     }
 

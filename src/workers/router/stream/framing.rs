@@ -58,8 +58,8 @@ impl Framer {
                 self.broken(buffer.len(), Breach::TooLong)
             });
         };
-        let body = content_length(buffer.get(..header).unwrap_or_default())
-            .map_err(|breach| self.broken(header, breach))?;
+        let body =
+            content_length(buffer.get(..header).unwrap_or_default()).map_err(|breach| self.broken(header, breach))?;
         let length = header.saturating_add(body);
         if length > MESSAGE_AT_MOST {
             let breach = if header > MESSAGE_AT_MOST { Breach::TooLong } else { Breach::BodyTooLarge };
