@@ -22,7 +22,7 @@ use super::{conditions, never_observed, scalars};
     derive = "PartialEq",
     doc = "Up to 100,000 callers under one name, for rules of numbers in the same namespace to ask for with `when.callerLists`. Apply a long list with `kubectl apply --server-side`: client-side apply keeps a second copy in an annotation, which may not be longer than 256 KiB.",
     printcolumn(name = "Callers", type_ = "integer", json_path = ".status.callers", description = "Callers on the list, each counted once"),
-    printcolumn(name = "Used by", type_ = "integer", json_path = ".status.usedBy", description = "Numbers with a rule that asks for it"),
+    printcolumn(name = "Numbers", type_ = "integer", json_path = ".status.usedBy", description = "Numbers with a rule that asks for it"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Programmed", type_ = "string", json_path = ".status.conditions[?(@.type==\"Programmed\")].status", priority = 1),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::four_hundred_number_status::{CallCounts, Charges, FourHundredNumberStatus, MessageCounts, Usage};
 use super::function::Function;
-use super::refs::{GatewayRef, LocalRef, ObjectKey};
+use super::refs::{GatewayRef, LocalRef, ObjectKey, SecretKeyRef};
 use super::routing_target::{Exhausted, Target};
 use super::scalars;
 use super::schema::{closed_set, keyed, ordered, rule, set, set_of};
@@ -86,6 +86,9 @@ pub struct FourHundredNumberSpec {
     /// Who may call at all (呼叫阻截). Everybody when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub screening: Option<Screening>,
+    /// What a caller must know. Nothing when absent. Not served yet: it needs a gateway in mode Proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     /// How many calls. No limits when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -191,6 +194,9 @@ pub enum Strategy {
     Random,
     /// One member by its percentage, alone.
     Percentage,
+    /// Whoever has had no call for the longest time first. Not served yet: it needs a gateway in mode Proxy, which sees
+    /// calls end.
+    LongestIdle,
 }
 
 /// A destination in a group.
@@ -234,6 +240,14 @@ pub struct Screening {
     /// What becomes of anonymous callers. Accept when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<Anonymous>,
+}
+
+/// What a caller must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// The password (密码接入), four digits that the caller keys in.
+    pub password_secret_ref: SecretKeyRef,
 }
 
 /// What becomes of anonymous callers.

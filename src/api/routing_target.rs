@@ -20,6 +20,10 @@ pub enum Target {
     Group(String),
     /// Name of an announcement of the gateway.
     Announcement(String),
+    /// Name of a queue of a virtual call centre (呼叫排队).
+    Queue(String),
+    /// Name of a voice menu (语音导航).
+    Menu(String),
 }
 
 /// Where an override sends calls: exactly one member.
@@ -59,6 +63,9 @@ const GROUP: &str = "Name of one of the number's groups.";
 const ANNOUNCEMENT: &str =
     "Name of an announcement of the gateway; a name that the gateway does not list is asked of the trunk.";
 
+const QUEUE: &str = "Name of a queue of a virtual call centre. Not served yet: it needs a gateway in mode Proxy.";
+const MENU: &str = "Name of a voice menu. Not served yet: it needs a gateway in mode Proxy.";
+
 impl JsonSchema for Target {
     fn schema_name() -> Cow<'static, str> {
         "Target".into()
@@ -70,9 +77,11 @@ impl JsonSchema for Target {
             &[
                 ("destination", DESTINATION, name.clone()),
                 ("group", GROUP, name.clone()),
-                ("announcement", ANNOUNCEMENT, name),
+                ("announcement", ANNOUNCEMENT, name.clone()),
+                ("queue", QUEUE, name.clone()),
+                ("menu", MENU, name),
             ],
-            "set exactly one of destination, group and announcement",
+            "set exactly one of destination, group, announcement, queue and menu",
         )
     }
 }

@@ -16,6 +16,13 @@ pub struct Paths {
     /// Folders and files with manifests, read as one: a tenant's and the platform's, for instance
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// How they are read.
+#[derive(Debug, Clone, Args)]
+pub struct Reading {
     /// Folders below PATH that are read past, by name; repeat it, or give "" to read all
     #[arg(long, value_name = "NAME", default_value = SKIPPED)]
     pub skip: Vec<String>,
@@ -27,12 +34,24 @@ pub struct Paths {
 impl Paths {
     /// The instant at which the folder is judged.
     pub fn now(&self) -> Timestamp {
-        self.clock_at.unwrap_or_else(Timestamp::now)
+        self.reading.now()
     }
 
     /// Reads and judges.
     pub fn read(&self) -> Result<Offline, OfflineError> {
-        Offline::read(&self.paths, &self.skip, self.now())
+        self.reading.read(&self.paths)
+    }
+}
+
+impl Reading {
+    /// The instant at which the folder is judged.
+    pub fn now(&self) -> Timestamp {
+        self.clock_at.unwrap_or_else(Timestamp::now)
+    }
+
+    /// Reads and judges.
+    pub fn read(&self, paths: &[PathBuf]) -> Result<Offline, OfflineError> {
+        Offline::read(paths, &self.skip, self.now())
     }
 }
 

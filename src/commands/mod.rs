@@ -19,6 +19,7 @@ pub mod explain_number;
 pub mod folder;
 pub mod get;
 pub mod lint;
+mod live_plan;
 pub mod operator;
 pub mod output;
 pub mod override_;
@@ -64,7 +65,7 @@ pub enum Command {
     Operator(operator::Arguments),
     /// Check a folder of manifests as the API server and the operator would, and for what was probably not meant
     Lint(lint::Arguments),
-    /// Decide a call by a folder of manifests, and say why
+    /// Decide a call by a folder of manifests or by a cluster's plan, and say why
     Route(route::Arguments),
     /// Run a folder's routing tests
     Test(test::Arguments),
@@ -136,7 +137,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Operator(arguments) => operator::run(arguments).await,
             Command::Lint(arguments) => lint::run(&arguments),
-            Command::Route(arguments) => route::run(&arguments),
+            Command::Route(arguments) => route::run(&arguments).await,
             Command::Test(arguments) => test::run(&arguments),
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Simulate(arguments) => simulate::run(&arguments),

@@ -1,21 +1,23 @@
 //! `fourhundred route`: where would this call go, and why?
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::folder::{self, Paths};
+use super::folder::{self, Reading};
+use super::live_plan::LivePlan;
 use super::output::{Output, end_with_data};
-use crate::controllers::key::Key;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::numbering::{Area, Caller, FourHundred, areas};
 use crate::domain::routing::decide::{CallFacts, decide};
 use crate::domain::routing::decision::{AfterLastDocument, DecisionDocument, OutcomeName};
+use crate::domain::routing::plan::Plan;
 use crate::domain::routing::trace::{Explanation, Step, TraceLine};
-use crate::offline::{Offline, OfflineError};
+use crate::offline::OfflineError;
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -23,8 +25,13 @@ EXAMPLES
     fourhundred route examples/platform examples/acme \\
       --to 4001000868 --from '020 3888 7777' --at 2026-11-22T03:00:00+08:00 --explain
 
+  What the routers of a cluster answer now, overrides and monthly caps included:
+    fourhundred route --kubeconfig ~/.kube/config --gateway-namespaces telephony --to 4001000868 --from '020 3888 7777'
+
   A caller who withholds the number, now, as the HTTP API would answer it:
     fourhundred route examples/platform examples/acme --to 4001000868 --output json
+
+A cluster's plan knows the overrides that have not ended, and the statutory days of last year, this one and the next.
 
 Exit code: 0 the call is routed or hears an announcement, 1 it is refused, 2 the question was wrong.";
 
@@ -32,8 +39,13 @@ Exit code: 0 the call is routed or hears an announcement, 1 it is refused, 2 the
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
+    /// Folders and files with manifests, read as one: a tenant's and the platform's, for instance
+    #[arg(required_unless_present = "kubeconfig", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub paths: Paths,
+    pub reading: Reading,
+    #[command(flatten)]
+    pub cluster: LivePlan,
     /// The 400 number that is called
     #[arg(long, value_name = "NUMBER", value_parser = called)]
     pub to: FourHundred,
@@ -63,25 +75,36 @@ fn called(text: &str) -> Result<FourHundred, String> {
 }
 
 /// Decides and prints.
-pub fn run(arguments: &Arguments) -> ExitCode {
-    let offline = match arguments.paths.read() {
-        Ok(offline) => offline,
-        Err(error) => return folder::fail(&error),
-    };
+pub async fn run(arguments: &Arguments) -> ExitCode {
+    match arguments.cluster.read().await {
+        Err(code) => code,
+        Ok(Some(live)) => {
+            let at = arguments.at.unwrap_or_else(|| arguments.reading.now());
+            print(arguments, at, &live.snapshot())
+        }
+        Ok(None) => match by_folder(arguments) {
+            Ok((plan, at)) => print(arguments, at, &plan),
+            Err(error) => folder::fail(&error),
+        },
+    }
+}
+
+fn by_folder(arguments: &Arguments) -> Result<(Plan, Timestamp), OfflineError> {
+    let offline = arguments.reading.read(&arguments.paths)?;
     folder::warn_of_refusals(&offline);
     let at = arguments.at.unwrap_or(offline.now);
-    let decision = match decision(&offline, arguments, at) {
-        Ok(decision) => decision,
-        Err(error) => return folder::fail(&error),
-    };
+    Ok((offline.plan_at(at)?, at))
+}
+
+fn print(arguments: &Arguments, at: Timestamp, plan: &Plan) -> ExitCode {
+    let decision = decision(plan, arguments, at);
     let code = ExitCode::from(u8::from(decision.outcome == OutcomeName::Refuse));
-    let holder = holder(&offline, &decision);
+    let holder = holder(plan, arguments.to);
     let text = || text(holder.as_deref(), arguments.from.as_deref(), at, &decision);
     end_with_data(arguments.output, &decision, text, code)
 }
 
-fn decision(offline: &Offline, arguments: &Arguments, at: Timestamp) -> Result<DecisionDocument, OfflineError> {
-    let plan = offline.plan_at(at)?;
+fn decision(plan: &Plan, arguments: &Arguments, at: Timestamp) -> DecisionDocument {
     // Nothing of an offline answer is secret: an id that names the instant is good enough, and told back.
     let generated = arguments.call_id.is_none().then(|| format!("route-{}", at.as_nanosecond()));
     let call_id = arguments.call_id.as_deref().or(generated.as_deref()).unwrap_or_default();
@@ -89,15 +112,15 @@ fn decision(offline: &Offline, arguments: &Arguments, at: Timestamp) -> Result<D
     let facts = CallFacts { to: arguments.to, caller, at, call_id };
     let mut turn = arguments.turn;
     let mut explanation = Explanation::default();
-    let decision = decide(&plan, &facts, &mut turn, &mut explanation);
+    let decision = decide(plan, &facts, &mut turn, &mut explanation);
     let trace = arguments.explain.then_some(explanation.lines);
-    Ok(decision.document(generated.clone(), trace))
+    decision.document(generated.clone(), trace)
 }
 
 /// The FourHundredNumber that holds the number called.
-fn holder(offline: &Offline, decision: &DecisionDocument) -> Option<String> {
-    let holder = offline.holder_of(decision.number.parse().ok()?)?;
-    Some(Key::of(&*holder).to_string())
+fn holder(plan: &Plan, number: FourHundred) -> Option<String> {
+    let held = plan.number(number)?;
+    Some(format!("{}/{}", held.leaf.key.namespace, held.name))
 }
 
 /// The decision as a supervisor reads it. `holder` is the FourHundredNumber called, as `NAMESPACE/NAME`.
@@ -222,7 +245,7 @@ mod tests {
         let words = std::iter::once("fourhundred route .").chain(words.split('|')).collect::<Vec<_>>().join(" ");
         let Command::Route(arguments) = Cli::try_parse_from(words.split(' ')).unwrap().command else { panic!("route") };
         let at = arguments.at.unwrap();
-        let decision = decision(&examples(), &arguments, at).unwrap();
+        let decision = decision(&examples().plan_at(at).unwrap(), &arguments, at);
         (arguments, decision)
     }
 
@@ -240,7 +263,7 @@ mod tests {
             let (arguments, decision) = asked(words);
             let at = arguments.at.unwrap();
             let _ = writeln!(seen, "$ fourhundred route {words}");
-            let holder = holder(&examples(), &decision);
+            let holder = holder(&examples().plan_at(at).unwrap(), arguments.to);
             seen.push_str(&text(holder.as_deref(), arguments.from.as_deref(), at, &decision));
             seen.push('\n');
         }

@@ -1,6 +1,6 @@
 //! Where a command that writes an object puts it: printed as a manifest, or created on a cluster named on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -26,13 +26,19 @@ pub struct Cluster {
     pub output: Option<ManifestForm>,
 }
 
+/// A client, if a cluster is named; tells first which one it is.
+pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Option<Client>, ExitCode> {
+    let Some(path) = kubeconfig else { return Ok(None) };
+    let named = kubernetes::name_cluster(path, context).map_err(|error| super::fail(&error))?;
+    tell(format_args!("cluster: {named}"));
+    let context = context.map(str::to_owned);
+    kubernetes::connect(Some(path), context).await.map(Some).map_err(|error| super::fail(&error))
+}
+
 impl Cluster {
-    /// A client, if a cluster is named; tells first which one it is.
+    /// See [`client`].
     pub async fn client(&self) -> Result<Option<Client>, ExitCode> {
-        let Some(path) = &self.kubeconfig else { return Ok(None) };
-        let named = kubernetes::name_cluster(path, self.context.as_deref()).map_err(|error| super::fail(&error))?;
-        tell(format_args!("cluster: {named}"));
-        kubernetes::connect(Some(path), self.context.clone()).await.map(Some).map_err(|error| super::fail(&error))
+        client(self.kubeconfig.as_deref(), self.context.as_deref()).await
     }
 
     /// Creates `object`, or prints it where no cluster is named. `name_flag` gives it another name.

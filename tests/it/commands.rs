@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     child,
-    harness::{eventually, launch},
+    harness::{OUTSIDER, eventually, launch},
     rig::{
         PATIENCE, Rig,
         objects::{create, number, told},
@@ -18,6 +18,7 @@ suite! {
     a_tenant_is_approved_a_call_overridden_and_the_tenant_rejected_by_commands,
     what_a_command_prints_for_git_is_what_kubectl_takes,
     a_reader_that_has_seen_enough_ends_no_command_badly,
+    a_call_is_explained_by_the_plan_that_the_clusters_routers_load,
 }
 
 const NUMBER: &str = "4001000742";
@@ -162,4 +163,54 @@ async fn what_a_command_prints_for_git_is_what_kubectl_takes() {
     assert_eq!(code, 0, "{told_why}");
     rig.apply(&routing_override).await;
     called(&rig, 0, 302, Some("075566660002")).await;
+}
+
+/// The answer is the router's own, an override and a caller list included, whatever the folder says.
+async fn a_call_is_explained_by_the_plan_that_the_clusters_routers_load() {
+    let rig = Rig::running().await;
+    rig.apply_acme(&["office-hours", "hotline", "partners", "sales"]).await;
+    rig.programmed("hotline").await;
+    let sales = rig.programmed("sales").await.status.unwrap().number.unwrap();
+    let asked = async |to: &str, more: &str, user: &str| {
+        let kubeconfig = rig.cluster.kubeconfig(user).display().to_string();
+        run(words(&format!("route --to {to} {more} --call-id a --kubeconfig {kubeconfig}"))).await
+    };
+    let (code, printed, told_why) =
+        asked("4001000868", "--from 075566661234 --at 2026-11-23T10:00:00+08:00", ADMIN).await;
+    assert_eq!(code, 0, "{told_why}");
+    assert!(told_why.starts_with("cluster: context "), "{told_why}");
+    assert!(printed.starts_with("4001000868 (acme/hotline) called by 075566661234 (area 0755,"), "{printed}");
+    assert!(printed.contains("because rule south-by-day matches in period work"), "{printed}");
+
+    let partner = "--from 13600001111 --at 2026-11-23T10:00:00+08:00 --gateway-namespaces telephony --output json";
+    let (code, printed, told_why) = asked(&sales, partner, ADMIN).await;
+    let decision: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {told_why}"));
+    assert_eq!((code, &decision["rule"]), (0, &json!("partners")), "{decision}");
+    let live = rig
+        .connect()
+        .await
+        .unwrap()
+        .post(
+            "/v1/route",
+            "",
+            "application/json",
+            json!({"to": sales, "from": "13600001111", "at": "2026-11-23T10:00:00+08:00", "callId": "a"})
+                .to_string()
+                .as_bytes(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(live.json()["plan"], decision["plan"], "the router goes by the same part");
+
+    let (code, printed, _) = asked("4001000999", "", ADMIN).await;
+    assert!(code == 1 && printed.contains("NumberUnknown"), "{printed}");
+    let (code, _, told_why) = asked("4001000868", "", OUTSIDER).await;
+    assert_eq!(code, 2);
+    assert!(
+        told_why.contains("you may not list ConfigMaps in every namespace: name your gateways' namespaces"),
+        "{told_why}"
+    );
+    let nowhere = "--gateway-namespaces acme";
+    let (code, _, told_why) = asked("4001000868", nowhere, ADMIN).await;
+    assert!(code == 2 && told_why.contains("no part of a plan is there"), "{told_why}");
 }

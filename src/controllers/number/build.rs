@@ -39,13 +39,15 @@ pub fn entry(
             }
         })
         .collect();
+    let groups =
+        spec.groups.iter().filter_map(|asked| group(asked).map_err(|sentence| wrong.push(sentence)).ok()).collect();
     let rules = spec
         .rules
         .iter()
         .filter_map(|asked| match rule(asked, lists) {
             Ok(rule) => Some(rule),
-            Err(error) => {
-                wrong.push(format!("rules[{}].when.callerProvinces: {error}", asked.name));
+            Err(sentence) => {
+                wrong.push(sentence);
                 None
             }
         })
@@ -62,7 +64,7 @@ pub fn entry(
         },
         schedule,
         destinations,
-        groups: spec.groups.iter().map(group).collect(),
+        groups,
         screening: spec.screening.as_ref().map(screening).unwrap_or_default(),
         rules,
         when_exceeded: spec
@@ -117,14 +119,20 @@ pub fn announcements(spec: &FourHundredNumberSpec) -> Vec<String> {
     of_rules.chain(exhausted).chain(exceeded).collect()
 }
 
-fn group(group: &number::Group) -> GroupEntry {
-    GroupEntry {
+/// What this version does not do is told in full by the number's checks; here it is not taken for something else.
+fn not_yet(field: &str) -> String {
+    format!("{field} is not served by this version")
+}
+
+fn group(group: &number::Group) -> Result<GroupEntry, String> {
+    Ok(GroupEntry {
         name: group.name.clone(),
         strategy: match group.strategy {
             number::Strategy::InOrder => Strategy::InOrder,
             number::Strategy::RoundRobin => Strategy::RoundRobin,
             number::Strategy::Random => Strategy::Random,
             number::Strategy::Percentage => Strategy::Percentage,
+            number::Strategy::LongestIdle => return Err(not_yet(&format!("groups[{}].strategy", group.name))),
         },
         members: group
             .members
@@ -135,7 +143,7 @@ fn group(group: &number::Group) -> GroupEntry {
             })
             .collect(),
         overflow: group.overflow.iter().map(|member| member.destination.clone()).collect(),
-    }
+    })
 }
 
 fn screening(screening: &number::Screening) -> Screening {
@@ -151,7 +159,7 @@ fn screening(screening: &number::Screening) -> Screening {
 }
 
 /// Routers know areas alone: a province is written out here.
-fn rule(rule: &number::Rule, lists: &BTreeMap<String, Arc<PackedList>>) -> Result<RuleEntry, PlaceError> {
+fn rule(rule: &number::Rule, lists: &BTreeMap<String, Arc<PackedList>>) -> Result<RuleEntry, String> {
     let when = rule.when.as_ref().map(|when| {
         let (periods, callers) = (when.periods.clone(), when.callers.clone());
         let named = when.caller_lists.iter().map(|name| CallerListName {
@@ -160,13 +168,16 @@ fn rule(rule: &number::Rule, lists: &BTreeMap<String, Arc<PackedList>>) -> Resul
         });
         Ok(When { periods, callers, caller_lists: named.collect(), caller_areas: when.areas()? })
     });
+    let when: Option<Result<When, PlaceError>> = when;
     Ok(RuleEntry {
         name: rule.name.clone(),
-        when: when.transpose()?,
+        when: when.transpose().map_err(|error| format!("rules[{}].when.callerProvinces: {error}", rule.name))?,
         to: match &rule.to {
             target::Target::Destination(name) => Target::Destination(name.clone()),
             target::Target::Group(name) => Target::Group(name.clone()),
             target::Target::Announcement(name) => Target::Announcement(name.clone()),
+            target::Target::Queue(_) => return Err(not_yet(&format!("rules[{}].to.queue", rule.name))),
+            target::Target::Menu(_) => return Err(not_yet(&format!("rules[{}].to.menu", rule.name))),
         },
     })
 }

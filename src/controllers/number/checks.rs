@@ -4,12 +4,13 @@
 use kube::ResourceExt as _;
 
 use super::dereference::{self, Refs};
-use crate::api::four_hundred_number::Choose;
+use crate::api::four_hundred_number::{Choose, Strategy};
 use crate::api::function::Function;
 use crate::api::reasons as reason;
+use crate::api::routing_target::Target;
 use crate::api::{FourHundredNumber, NumberClaim};
 use crate::controllers::facts::Facts;
-use crate::controllers::findings::{Finding, refuse};
+use crate::controllers::findings::{Finding, list, refuse};
 use crate::controllers::gateway::admission::Admission;
 use crate::controllers::references::ClaimCount;
 use crate::controllers::tariff::{self, Catalogue};
@@ -24,6 +25,7 @@ pub(super) const ADMISSION: &[Check] =
     &[gateway_admits_the_namespace, namespace_belongs_to_a_tenant, tenant_is_accepted, tenant_is_verified];
 /// What the owner wrote.
 pub(super) const SPEC: &[Check] = &[
+    everything_is_served_by_this_version,
     number_stays_the_same,
     number_is_in_a_pool,
     tariff_is_allowed,
@@ -89,6 +91,32 @@ fn gateway_admits_the_namespace(number: &FourHundredNumber, refs: &Refs) -> Resu
             ),
         ),
     }
+}
+
+/// What needs a gateway in a call's way, which there is not yet: calls would go elsewhere than is asked for.
+fn everything_is_served_by_this_version(number: &FourHundredNumber, _: &Refs) -> Result<(), Finding> {
+    let mut fields = Vec::new();
+    let idle = number.spec.groups.iter().filter(|group| group.strategy == Strategy::LongestIdle);
+    fields.extend(idle.map(|group| {
+        format!("groups[{}].strategy LongestIdle (InOrder, RoundRobin, Random and Percentage are)", group.name)
+    }));
+    for rule in &number.spec.rules {
+        match &rule.to {
+            Target::Queue(_) => fields.push(format!("rules[{}].to.queue (a group with overflow is)", rule.name)),
+            Target::Menu(_) => fields.push(format!("rules[{}].to.menu (an announcement is)", rule.name)),
+            Target::Destination(_) | Target::Group(_) | Target::Announcement(_) => {}
+        }
+    }
+    if number.spec.access.is_some() {
+        fields.push("access.passwordSecretRef (screening and callerLists are)".to_owned());
+    }
+    if fields.is_empty() {
+        return Ok(());
+    }
+    refuse(
+        reason::NOT_YET_SUPPORTED,
+        format!("not served by this version, since they need a gateway in mode Proxy: {}", list(&fields)),
+    )
 }
 
 fn tenant_is_accepted(_: &FourHundredNumber, refs: &Refs) -> Result<(), Finding> {

@@ -94,7 +94,7 @@ fn used(report: &Report<'_>, number: &FourHundredNumber) -> (BTreeSet<String>, B
         match &rule.to {
             Target::Destination(name) => destinations.insert(name.clone()),
             Target::Group(name) => groups.insert(name.clone()),
-            Target::Announcement(_) => false,
+            Target::Announcement(_) | Target::Queue(_) | Target::Menu(_) => false,
         };
     }
     let key = Key::of(number);
@@ -154,7 +154,9 @@ fn never_tried(group: &Group, bound: usize) -> Option<String> {
     let overflow = group.overflow.iter().map(|member| member.destination.as_str());
     let lost: Vec<&str> = match group.strategy {
         Strategy::InOrder => members.iter().copied().chain(overflow).skip(bound).collect(),
-        Strategy::RoundRobin | Strategy::Random => overflow.skip(bound.saturating_sub(members.len())).collect(),
+        Strategy::RoundRobin | Strategy::Random | Strategy::LongestIdle => {
+            overflow.skip(bound.saturating_sub(members.len())).collect()
+        }
         Strategy::Percentage => overflow.skip(bound.saturating_sub(1)).collect(),
     };
     (!lost.is_empty()).then(|| lost.join(", "))
