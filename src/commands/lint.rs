@@ -1,12 +1,16 @@
 //! `fourhundred lint`: is this folder what a cluster would take, and what its author meant?
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::folder::Paths;
-use super::output::{Output, counted, end_with, end_with_data};
+use super::output::{Output, counted, end_with, end_with_data, tell};
 use crate::domain::digest::Digest;
 use crate::offline::lint::{self, Diagnostic, Severity};
 
@@ -17,6 +21,9 @@ EXAMPLES
 
   In CI, where warnings fail the run too, as JSON for another tool:
     fourhundred lint --deny-warnings --output json platform tenants/acme
+
+  Put quotation marks where YAML would read a number, take out what a list holds twice, and tell the rest:
+    fourhundred lint --fix platform tenants/acme
 
   As notes beside the lines of a change, on GitHub and on GitLab:
     fourhundred lint --output github platform tenants/acme
@@ -34,6 +41,10 @@ pub struct Arguments {
     /// Exit with 1 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Repair what can be repaired with certainty, in the files themselves, and tell the rest: words that need quotation
+    /// marks, items that a list holds twice
+    #[arg(long)]
+    pub fix: bool,
     /// How findings are printed
     #[arg(long, short, value_enum, default_value_t)]
     pub output: LintOutput,
@@ -55,12 +66,10 @@ pub enum LintOutput {
 
 /// Prints what it finds.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let found = match arguments.paths.read() {
-        Ok(offline) => lint::run(&offline),
-        Err(error) => match lint::unreadable(error) {
-            Ok(found) => found,
-            Err(error) => return super::fail(&error),
-        },
+    let found = if arguments.fix { repair(&arguments.paths) } else { look(&arguments.paths) };
+    let found = match found {
+        Ok(found) => found,
+        Err(code) => return code,
     };
     let worst = if arguments.deny_warnings { Severity::Warning } else { Severity::Error };
     let code = ExitCode::from(u8::from(found.iter().any(|diagnostic| diagnostic.severity <= worst)));
@@ -71,6 +80,64 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         LintOutput::Github => end_with(&workflow_commands(&found), code),
         LintOutput::Gitlab => end_with_data(Output::Json, &code_quality(&found), String::new, code),
     }
+}
+
+fn look(paths: &Paths) -> Result<Vec<Diagnostic>, ExitCode> {
+    match paths.read() {
+        Ok(offline) => Ok(lint::run(&offline)),
+        Err(error) => lint::unreadable(error).map_err(|error| super::fail(&error)),
+    }
+}
+
+/// Repairs, looks again, since a file that can be read shows what it hid, and gives what is left.
+fn repair(paths: &Paths) -> Result<Vec<Diagnostic>, ExitCode> {
+    loop {
+        let found = look(paths)?;
+        let mut by_file: BTreeMap<&str, Vec<&Diagnostic>> = BTreeMap::new();
+        for one in found.iter().filter(|one| one.repair.is_some()) {
+            by_file.entry(&one.file).or_default().push(one);
+        }
+        let mut made = 0;
+        for (file, findings) in by_file {
+            let failed = |error| super::fail(&FixError { file: file.to_owned(), source: error });
+            let text = std::fs::read_to_string(file).map_err(failed)?;
+            let (repaired, count) = lint::repair::repaired(&text, &findings);
+            if count > 0 {
+                replace(Path::new(file), &repaired).map_err(failed)?;
+                tell(format_args!("fixed: {file}: {}", counted(count, "finding")));
+                made += count;
+            }
+        }
+        if made == 0 {
+            return Ok(found);
+        }
+    }
+}
+
+/// A file cannot be repaired.
+#[derive(Debug, thiserror::Error)]
+#[error("{file} cannot be repaired")]
+struct FixError {
+    file: String,
+    source: std::io::Error,
+}
+
+/// Writes the file anew so that it is the old one or the new one at any moment, with the permissions it has.
+fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    // Through a link: what it points to is what is read.
+    let file = file.canonicalize()?;
+    // No folder tool reads a file of this name as a manifest.
+    let beside = file.with_added_extension("fixed");
+    let mut written = File::create_new(&beside)?;
+    let done = written
+        .write_all(text.as_bytes())
+        .and_then(|()| written.set_permissions(file.metadata()?.permissions()))
+        .and_then(|()| written.sync_all())
+        .and_then(|()| std::fs::rename(&beside, &file));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    done
 }
 
 /// `::warning file=…,line=…,col=…,title=…::…` a line.
@@ -165,6 +232,25 @@ mod tests {
         assert!(lines[0].contains("hotline.yaml:20:") && lines[0].contains(" hint FH110: "), "{text}");
         assert_eq!(lines[2], "0 errors, 0 warnings, 2 hints");
     }
+    #[test]
+    fn what_can_be_repaired_is_and_what_it_hid_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list.yaml");
+        let text = "# ours\napiVersion: fourhundred.io/v1alpha1\nkind: CallerList\nmetadata: {name: vip, namespace: acme}\nspec:\n  \
+                    callers:\n  - 13600001111 # Ms Li\n  - \"1360000*\"\n  - '0755888*'\n";
+        std::fs::write(&list, text).unwrap();
+        let paths = Paths {
+            paths: vec![folder.path().to_owned()],
+            reading: crate::commands::folder::Reading { skip: Vec::new(), clock_at: None },
+        };
+        let left = repair(&paths).unwrap();
+        // Quoted first; then it shows that a pattern names it too.
+        let expected = text.replace("  - 13600001111 # Ms Li\n", "");
+        assert_eq!(std::fs::read_to_string(&list).unwrap(), expected);
+        assert_eq!(left.iter().map(|one| one.code).collect::<Vec<_>>(), ["FH118"]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
     #[test]
     fn a_finding_stands_beside_its_line_where_a_change_is_read() {
         let mut found = lint::run(&examples());

@@ -105,10 +105,19 @@ pub fn manual() -> String {
          `fourhundred lint PATH…` exits with 1 when there is an error, with `--deny-warnings` also when there is a warning.\n\
          Hints never fail a run. What only a cluster knows is assumed in the tenant's favour: papers approved, account active,\n\
          numbers claimed.\n\n\
-         | code | severity | says | means |\n|---|---|---|---|\n",
+         `--fix` repairs, in the files, what can be repaired with certainty: words that need quotation marks (FH001), items that\n\
+         a list holds twice (FH001, FH117). Comments and layout stay. The JSON form marks such findings `fixable`.\n\n\
+         | code | severity | says |\n|---|---|---|\n",
     );
     for code in CODES {
-        let _ = writeln!(text, "| {} | {} | {} | {} |", code.name, code.severity, code.title, code.doc);
+        let anchor = code.name.to_lowercase();
+        let _ = writeln!(text, "| [{}](#{anchor}) | {} | {} |", code.name, code.severity, code.title);
+    }
+    for code in CODES {
+        let mut title = code.title.chars();
+        let first = title.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+        let _ =
+            write!(text, "\n## {}\n\n*{first}{}* ({}).\n\n{}\n", code.name, title.as_str(), code.severity, code.doc);
     }
     text
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Report, codes, shadow};
+use super::{Repair, Report, codes, shadow};
 use crate::api::four_hundred_number::{FourHundredNumberSpec, Rule, When};
 use crate::api::{CallerList, FourHundredNumber};
 use crate::controllers::key::Key;
@@ -37,6 +37,7 @@ fn redundant(report: &mut Report<'_>, list: &CallerList) {
             None => continue,
         };
         report.tell(&codes::CALLER_REDUNDANT, &object_key(list), &format!("callers[{position}]"), why);
+        report.with_repair(Repair::RemoveItem);
     }
 }
 

@@ -8,11 +8,13 @@ mod codes;
 mod lists;
 mod numbers;
 mod platform;
+pub mod repair;
 mod shadow;
 
 use serde::Serialize;
 
 pub use self::codes::{CODES, Code, Severity, manual};
+pub use self::repair::Repair;
 use super::{Offline, OfflineError, places};
 use crate::api::conditions as types;
 use crate::folder::objects::NamespaceOrigin;
@@ -35,6 +37,9 @@ pub struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     pub message: String,
+    /// Where the repair is certain: what `--fix` does.
+    #[serde(rename = "fixable", skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
 }
 
 /// Everything to say of a folder that was read.
@@ -72,6 +77,7 @@ fn of_problem(problem: &Problem) -> Diagnostic {
         path: problem.path.clone(),
         reason: None,
         message: format!("{subject} {}", problem.fault),
+        repair: repair::of_problem(problem),
     }
 }
 
@@ -101,7 +107,15 @@ impl Report<'_> {
             path,
             reason: None,
             message,
+            repair: None,
         });
+    }
+
+    /// The repair of what was told last.
+    fn with_repair(&mut self, repair: Repair) {
+        if let Some(last) = self.found.last_mut() {
+            last.repair = Some(repair);
+        }
     }
 
     fn verdicts(&mut self) {

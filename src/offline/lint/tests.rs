@@ -4,6 +4,22 @@ use super::*;
 use crate::folder::SKIPPED;
 use crate::offline::Offline;
 
+/// One that says nothing.
+pub(super) fn diagnostic() -> Diagnostic {
+    Diagnostic {
+        code: codes::MANIFEST.name,
+        severity: Severity::Error,
+        file: String::new(),
+        line: 1,
+        column: 1,
+        object: String::new(),
+        path: String::new(),
+        reason: None,
+        message: String::new(),
+        repair: None,
+    }
+}
+
 fn now() -> jiff::Timestamp {
     "2026-11-23T12:00:00+08:00".parse().unwrap()
 }
@@ -126,4 +142,48 @@ fn an_override_to_where_every_rule_sends_calls_is_told() {
     assert!(idle("  - {name: all, to: {destination: duty}}\n"));
     let elsewhere = "  - {name: some, when: {callers: [\"010*\"]}, to: {destination: desk}}\n";
     assert!(!idle(&format!("{elsewhere}  - {{name: all, to: {{destination: duty}}}}\n")));
+}
+
+#[test]
+fn what_lists_hold_twice_and_what_never_sees_them_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |name: &str, callers: &str| {
+        format!(
+            "---\napiVersion: fourhundred.io/v1alpha1\nkind: CallerList\nmetadata: {{name: {name}, namespace: acme}}\nspec: {{callers: [{callers}]}}\n"
+        )
+    };
+    let text = std::fs::read_to_string(root().join("examples/acme/sales.yaml")).unwrap();
+    let text = text.replace(
+        "  - {name: partners, when",
+        concat!(
+            "  - {name: mobiles, when: {callers: [\"136*\"]}, to: {destination: shanghai}}\n",
+            "  - {name: all-taken, when: {callerLists: [gold]}, to: {destination: partner-desk}}\n",
+            "  - {name: partners, when",
+        ),
+    );
+    let lists = [
+        list("partners", "\"0215555*\", \"13600001111\", \"13700002222\", \"13600001111\", \"02155551111\", \"0898*\""),
+        list("gold", "\"13600003333\""),
+        list("silver", "\"13600003333\""),
+    ];
+    std::fs::write(folder.path().join("sales.yaml"), text + &lists.concat()).unwrap();
+    let found = read(&[root().join("examples/platform"), folder.path().to_owned()]);
+    let told: Vec<String> = found
+        .iter()
+        .filter(|one| !one.file.contains("platform"))
+        .map(|one| format!("{} {} {}", one.code, one.path, one.message))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "FH101 spec.rules[1].when.callerLists rule all-taken is never reached: rule mobiles before it takes every caller on gold",
+            "FH116 spec.rules[2].when.callerLists rule mobiles before it takes 1 of the 5 callers on partners: move partners up, or narrow mobiles",
+            "FH117 spec.callers[3] the list names this caller before: remove it",
+            "FH117 spec.callers[4] 0215555* of the same list names this caller too: remove it",
+            "FH110 spec.callers[5] 0898* catches fixed lines only: 海南's mobiles need callerAreas: [\"0898\"] in a rule",
+            "FH118 spec.callers no FourHundredNumber of this namespace asks for it",
+        ]
+    );
+    let fixable: Vec<&str> = found.iter().filter(|one| one.repair.is_some()).map(|one| one.code).collect();
+    assert_eq!(fixable, ["FH117", "FH117"]);
 }
