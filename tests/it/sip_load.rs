@@ -2,12 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use crate::harness::launch;
+use crate::harness::{launch, workspace};
 use crate::rig::{Dice, Rig, root, sip::Phone};
 
 suite! {
     ten_thousand_calls_get_the_planned_contacts_and_none_fails,
     what_is_no_call_harms_none_and_a_retransmission_gets_the_same_bytes,
+    switches_that_repeat_cancel_and_lie_are_answered_as_the_rfc_says,
 }
 
 const HOTLINE: &str = "4001000868";
@@ -34,6 +35,17 @@ pub async fn play_over(
     area: &str,
     (calls, per_second): (u32, u32),
 ) -> (u64, u64, u64) {
+    play_scenario("redirect", transport, folder, port, area, (calls, per_second)).await
+}
+
+async fn play_scenario(
+    scenario: &str,
+    transport: &str,
+    folder: &Path,
+    port: u16,
+    area: &str,
+    (calls, per_second): (u32, u32),
+) -> (u64, u64, u64) {
     let callers: Vec<String> = (0..100).map(|caller| format!("{area}666600{caller:02}")).collect();
     std::fs::write(folder.join("callers.csv"), format!("SEQUENTIAL\n{}\n", callers.join("\n"))).unwrap();
     let statistics = folder.join("calls.csv");
@@ -41,7 +53,7 @@ pub async fn play_over(
     let output = launch::program("sipp")
         .arg(format!("127.0.0.1:{port}"))
         .arg("-sf")
-        .arg(root().join("tests/it/sipp/redirect.xml"))
+        .arg(root().join(format!("tests/it/sipp/{scenario}.xml")))
         .args(["-inf", "callers.csv", "-s", HOTLINE, "-i", "127.0.0.1", "-nostdin"])
         .args(["-t", transport, "-m", &calls.to_string(), "-r", &per_second.to_string(), "-l", "1000"])
         .args(["-timeout", "100s", "-timeout_error", "-trace_stat", "-stf"])
@@ -60,7 +72,7 @@ pub async fn play_over(
 
 async fn ten_thousand_calls_get_the_planned_contacts_and_none_fails() {
     let mut rig = ready().await;
-    let folder = crate::harness::workspace().folder("sipp-");
+    let folder = workspace().folder("sipp-");
     // The scenario looks at the contacts: callers from Shenzhen get others than it expects.
     assert_eq!(play(folder.path(), rig.sip, "0755", 10, 100).await, (0, 10, 0));
     assert_eq!(play(folder.path(), rig.sip, "010", 1_000, 1_000).await, (1_000, 0, 0));
@@ -70,6 +82,22 @@ async fn ten_thousand_calls_get_the_planned_contacts_and_none_fails() {
     rig.still_runs();
     let grown = rig.resident_kib().saturating_sub(warm);
     assert!(grown < GROWTH_KIB, "the process grew by {grown} KiB");
+}
+
+async fn switches_that_repeat_cancel_and_lie_are_answered_as_the_rfc_says() {
+    let rig = ready().await;
+    let folder = workspace().folder("sipp-");
+    let (succeeded, failed, repeated) =
+        play_scenario("retransmission", "u1", folder.path(), rig.sip, "010", (1_000, 500)).await;
+    assert_eq!((succeeded, failed), (1_000, 0), "retransmission");
+    assert!(repeated > 50, "one of ten answers was lost, and {repeated} calls were repeated");
+    for scenario in ["cancel", "forged-via"] {
+        let (succeeded, failed, _) = play_scenario(scenario, "u1", folder.path(), rig.sip, "010", (1_000, 500)).await;
+        assert_eq!((succeeded, failed), (1_000, 0), "{scenario}");
+    }
+    let metrics = rig.metrics().await;
+    let told = "fourhundred_sip_messages_total{outcome=\"cancel\"} 2000";
+    assert!(metrics.lines().any(|line| line == told), "{told} in\n{metrics}");
 }
 
 async fn answers(phone: &mut Phone) {
