@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fourhundred::domain::numbering::Caller;
+use fourhundred::domain::numbering::{Caller, areas};
 use fourhundred::domain::routing::decide::{CallFacts, decide};
 use fourhundred::runtime::clock::Clock;
 use fourhundred::workers::plan::PlanStore;
@@ -58,8 +58,9 @@ fn store(numbers: u64) -> PlanStore {
     store
 }
 
-/// Nanoseconds of each of a million runs of `work`, less what taking the time costs.
-fn each(mut work: impl FnMut(u64)) -> Histogram {
+/// Nanoseconds of each of a million runs of `work`, less what taking the time costs. What `ready` gives is at hand when the
+/// time begins, as a call's own facts are once its message is read.
+fn each<T>(ready: impl Fn(u64) -> T, mut work: impl FnMut(T)) -> Histogram {
     let mut clock = Histogram::new();
     for _ in 0..100_000 {
         let begun = Instant::now();
@@ -68,8 +69,9 @@ fn each(mut work: impl FnMut(u64)) -> Histogram {
     let overhead = clock.at(0.5) as u64;
     let mut times = Histogram::new();
     for turn in 0..1_000_000 {
+        let given = std::hint::black_box(ready(turn));
         let begun = Instant::now();
-        work(turn);
+        work(given);
         times.add((begun.elapsed().as_nanos() as u64).saturating_sub(overhead));
     }
     times
@@ -92,8 +94,8 @@ pub fn decide_rows(numbers: u64) {
         })
         .collect();
     let at = now();
-    let times = each(|turn| {
-        let (to, caller) = calls[(turn.wrapping_mul(2_654_435_761) % numbers) as usize];
+    let call = |turn: u64| calls[(turn.wrapping_mul(2_654_435_761) % numbers) as usize];
+    let times = each(call, |(to, caller)| {
         let facts = CallFacts { to, caller, at, call_id: "s1-1@127.0.0.1" };
         std::hint::black_box(decide(&plan, &facts, &mut 1_u64, &mut ()));
     });
@@ -112,11 +114,28 @@ pub fn decide_rows(numbers: u64) {
     }
     let source: SocketAddr = "127.0.0.1:5070".parse().unwrap();
     let (mut memory, mut out) = (Memory::default(), Vec::with_capacity(2_048));
-    let times = each(|turn| {
-        let invite = &invites[(turn % 4_096) as usize];
+    let invite = |turn: u64| &invites[(turn % 4_096) as usize];
+    let times = each(invite, |invite| {
         std::hint::black_box(answer(&place, source, invite, at, &mut memory, &mut out));
     });
     line(&format!("scan, decide, write; {} numbers", world::thousands(numbers)), &times);
+}
+
+/// What a number says of its caller, by itself: mobile segments in no order.
+pub fn number_rows() {
+    let segment = |turn: u64| 1_300_000 + (turn.wrapping_mul(2_654_435_761) % 700_000) as u32;
+    let times = each(segment, |segment| {
+        std::hint::black_box(areas::area_of_mobile_segment(segment));
+    });
+    line("area of a mobile segment", &times);
+    let texts: Vec<String> = (0..4_096_u64).map(|turn| format!("+86 {}0001", segment(turn))).collect();
+    let times = each(
+        |turn| &texts[(turn % 4_096) as usize],
+        |text| {
+            std::hint::black_box(Caller::parse(text));
+        },
+    );
+    line("a caller, from text to number and area", &times);
 }
 
 fn line(name: &str, times: &Histogram) {

@@ -23,6 +23,8 @@ pub struct Load {
     pub outstanding: usize,
     pub sockets: usize,
     pub seconds: u64,
+    /// The peer's address.
+    pub from: [u8; 4],
 }
 
 pub struct Measured {
@@ -49,7 +51,7 @@ struct Caller {
 /// Plays calls to `numbers` numbers in turn.
 pub fn run(to: SocketAddr, load: &Load, numbers: u64) -> Measured {
     let each = load.outstanding / load.sockets;
-    let mut callers: Vec<Caller> = (0..load.sockets).map(|_| Caller::new(each)).collect();
+    let mut callers: Vec<Caller> = (0..load.sockets).map(|_| Caller::new(load.from, each)).collect();
     let mut measured = Measured { answered: 0, lost: 0, seconds: 0.0, rtt: Histogram::new() };
     let mut exchange = Exchange::new(to);
     let begun = Instant::now();
@@ -82,8 +84,8 @@ fn wait(callers: &[Caller]) {
 }
 
 impl Caller {
-    fn new(slots: usize) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    fn new(from: [u8; 4], slots: usize) -> Self {
+        let socket = UdpSocket::bind(SocketAddr::from((from, 0))).unwrap();
         socket.set_nonblocking(true).unwrap();
         let port = socket.local_addr().unwrap().port();
         let slots: Vec<Slot> = (0..slots).map(|_| Slot { sequence: 0, sent: Instant::now() }).collect();

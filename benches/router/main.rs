@@ -1,7 +1,7 @@
 //! `make bench-router`: our redirects beside Kamailio's and beside a bare socket, each server alone on one core, driven by
 //! one closed-loop generator on another; then what a decision costs by itself, and what a plan costs to hold.
 //!
-//! `-- ROW…` runs only rows whose name contains a word: bare, kamailio, ours, growth, swap, decide, load.
+//! `-- ROW…` runs only rows whose name contains a word: bare, kamailio, ours, growth, swap, flood, decide, load.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 
 mod alone;
 mod bare;
+mod flood;
 mod generator;
 mod histogram;
 mod server;
@@ -25,12 +26,13 @@ use generator::{Load, Measured};
 use server::Server;
 
 /// Calls outstanding, and the sockets they come from.
-const LOAD: Load = Load { outstanding: 256, sockets: 16, seconds: 5 };
+const LOAD: Load = Load { outstanding: 256, sockets: 16, seconds: 5, from: [127, 0, 0, 1] };
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     match arguments.first().map(String::as_str) {
         Some("serve-bare") => return bare::serve(),
+        Some("flood") if arguments.len() > 1 => return flood::run(&arguments[1]),
         Some("serve-swapping") => return alone::serve_swapping(&arguments[1]),
         _ => {}
     }
@@ -66,8 +68,12 @@ fn main() {
     if wanted("swap") {
         row("the same, a number changed every 50 ms", &Server::swapping(100_000), 100_000);
     }
+    if wanted("flood") {
+        flood::rows();
+    }
     if wanted("decide") {
         alone::header();
+        alone::number_rows();
         [1_000, 100_000, 1_000_000].into_iter().for_each(alone::decide_rows);
     }
     if wanted("load") {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::world;
 
 const SERVER_CORE: &str = "0";
-const GENERATOR_CORE: &str = "1";
+pub const GENERATOR_CORE: &str = "1";
 /// Ticks of `/proc/PID/stat` in a second (`getconf CLK_TCK`), as Linux tells them to programs everywhere.
 const TICKS: f64 = 100.0;
 
@@ -74,6 +74,11 @@ impl Server {
 
     /// The real router, from a plan on disk.
     pub fn fourhundred(numbers: u64) -> Self {
+        Self::with(numbers, &[])
+    }
+
+    /// The same with flags of its own.
+    pub fn with(numbers: u64, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         world::write(folder.path(), numbers);
         let mut command = pinned(Path::new(env!("CARGO_BIN_EXE_fourhundred")));
@@ -87,7 +92,8 @@ impl Server {
             "127.0.0.1:0",
             "--data",
         ]);
-        let child = command.arg(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+        command.arg(folder.path()).args(flags);
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
         let patience = Instant::now() + Duration::from_mins(2);
         let address = loop {
             let text = std::fs::read_to_string(folder.path().join("listeners")).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What the lists of a number's two sides are written with: patterns, areas, and the callers of caller lists. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::api::FourHundredNumber;
 use crate::controllers::caller_list;
@@ -46,7 +46,9 @@ impl Written {
         }
         let both = sides.iter().all(|(_, object)| object.is_some());
         // A number that a rule names by itself is a class of its own already.
-        members.retain(|number, _| !patterns.iter().any(|pattern| !pattern.is_prefix() && pattern.number() == *number));
+        let spelt_out = patterns.iter().filter(|pattern| !pattern.is_prefix()).map(CallerPattern::number);
+        let spelt_out: HashSet<NationalNumber> = spelt_out.collect();
+        members.retain(|number, _| !spelt_out.contains(number));
         let members = members.into_iter().map(|(number, lists)| (number, in_words(&lists, both))).collect();
         Self { patterns: patterns.into_iter().collect(), areas, members }
     }
