@@ -59,15 +59,15 @@ impl ShardKey {
 
     /// A part of this shard.
     pub fn part(&self, leaf: &str, text: String) -> PlanPart {
+        let digest = Digest::of(text.as_bytes());
+        self.part_with(leaf, text, digest)
+    }
+
+    /// The same of a text whose digest is known.
+    fn part_with(&self, leaf: &str, text: String, digest: Digest) -> PlanPart {
         let mut labels = self.labels();
         labels.insert(labels::LEAF.to_owned(), leaf.to_owned());
-        PlanPart {
-            namespace: self.gateway.namespace.clone(),
-            name: self.part_name(leaf),
-            labels,
-            digest: Digest::of(text.as_bytes()),
-            text,
-        }
+        PlanPart { namespace: self.gateway.namespace.clone(), name: self.part_name(leaf), labels, digest, text }
     }
 }
 
@@ -200,7 +200,7 @@ fn callers(key: &ShardKey, content: &ShardContent) -> Vec<Leaf> {
     let parts: BTreeMap<&Digest, &CallersPart> =
         lists.flat_map(|list| &list.parts).map(|part| (&part.digest, &**part)).collect();
     let leaf = |part: &CallersPart| Leaf {
-        part: key.part(&place::callers_leaf(&part.digest), part.text.clone()),
+        part: key.part_with(&place::callers_leaf(&part.digest), part.text.clone(), part.digest),
         entries: BTreeMap::new(),
     };
     parts.into_values().map(leaf).collect()

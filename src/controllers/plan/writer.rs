@@ -1,9 +1,10 @@
 //! Renders the shards that changed and applies what differs from what stands.
 //!
-//! Order matters: price books before the bindings that name them, bindings before the routes that make calls, callers of
-//! lists before the routes that ask for them, new leaves before the emptied ones they replace. A leaf that is no more is written empty, and deleted once every ready
-//! router has read it so, or after [`WITHDRAWAL`]. Nothing is written or deleted but by a shard's turn, so that all of it
-//! ends with the term.
+//! Order matters: price books before the bindings that name them, callers of lists before the routes that ask for them,
+//! bindings before the routes that make calls, new leaves before the emptied ones they replace. A leaf that is no more is
+//! written empty, and deleted once every ready router has read it so, or after [`WITHDRAWAL`]; callers, which are named by
+//! what they hold, are deleted then as they are. Nothing is written or deleted but by a shard's turn, so that all of it ends
+//! with the term.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,10 +2,9 @@
 //!
 //! A plan is cut into parts so that one edit touches one part: a *head* per gateway, *number* leaves per gateway and
 //! tenant namespace (a hash trie over the number), *callers* of lists too long for a leaf, and for billing *binding*
-//! leaves and price books. Schedules and
-//! calendars are content-addressed inside a leaf, so an entry that must be kept byte for byte (its references went
-//! missing) keeps the very schedule it was compiled with. There is no generation and no time of writing in a part:
-//! the same world gives the same bytes.
+//! leaves and price books. Schedules, calendars and caller lists are content-addressed inside a leaf, so an entry that must
+//! be kept byte for byte (its references went missing) keeps the very schedule it was compiled with. There is no generation
+//! and no time of writing in a part: the same world gives the same bytes.
 
 mod head;
 

@@ -37,7 +37,7 @@ async fn exported(cluster: &Cluster, kind: &str) -> Value {
 async fn a_restore_into_an_empty_cluster_keeps_numbers_and_money() {
     let rig = Rig::new().await;
     rig.apply(&rig.gateway()).await;
-    rig.apply_acme(&["office-hours", "hotline", "sales"]).await;
+    rig.apply_acme(&["office-hours", "partners", "hotline", "sales"]).await;
     rig.apply(&crate::edits::manifest()).await;
     let folder = workspace().folder("restore-");
     let flags = ["--leader-election", "none", "--clock-at", TUESDAY];
@@ -56,7 +56,7 @@ async fn a_restore_into_an_empty_cluster_keeps_numbers_and_money() {
     }
     let mut backup = Vec::new();
     // Claims, approvals, pools, tenants, and then the rest; nothing derived.
-    for kind in ["nclaim", "appr", "npool", "ten", "tar", "hcal", "cgw", "rsch", "rov", "fhn"] {
+    for kind in ["nclaim", "appr", "npool", "ten", "tar", "hcal", "cgw", "rsch", "clist", "rov", "fhn"] {
         backup.push((kind, exported(&rig.cluster, kind).await));
     }
     operator.terminate().await;
