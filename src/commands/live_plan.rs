@@ -13,7 +13,7 @@ use super::target;
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::PART_KEY;
 use crate::domain::routing::place;
-use crate::workers::feed::{GATEWAY_LABEL, SELECTOR};
+use crate::workers::feed::{DIGEST_ANNOTATION, GATEWAY_LABEL, SELECTOR};
 use crate::workers::plan::{Offer, PlanStore, Verdict};
 
 /// Objects asked for at once: a part has 128 KiB and more.
@@ -40,12 +40,17 @@ impl LivePlan {
             return Ok(None);
         };
         let maps = self.maps(&client).await.map_err(|(place, error)| refused(&place, &error))?;
-        let mut texts: Vec<(String, String)> = Vec::new();
+        let mut texts: Vec<(String, Digest, String)> = Vec::new();
         for mut map in maps {
             let (namespace, name) = (map.namespace().unwrap_or_default(), map.name_any());
-            let Some(text) = map.data.as_mut().and_then(|data| data.remove(PART_KEY)) else { continue };
+            let announced = map.annotations().get(DIGEST_ANNOTATION).and_then(|digest| digest.parse::<Digest>().ok());
+            let text = map.data.as_mut().and_then(|data| data.remove(PART_KEY));
+            let (Some(digest), Some(text)) = (announced, text) else {
+                tell(format_args!("warning: ConfigMap {namespace}/{name} has no digest or text: routers pass it over"));
+                continue;
+            };
             match place::check(&text, &namespace, &name, map.labels().get(GATEWAY_LABEL).map(String::as_str)) {
-                Ok(()) => texts.push((format!("{namespace}.{name}"), text)),
+                Ok(()) => texts.push((format!("{namespace}.{name}"), digest, text)),
                 Err(error) => tell(format_args!("warning: ConfigMap {namespace}/{name} is read past: {error}")),
             }
         }
@@ -55,7 +60,7 @@ impl LivePlan {
         }
         let store = PlanStore::new("live".to_owned());
         let offers: Vec<Offer<'_>> =
-            texts.iter().map(|(part, text)| Offer { part, digest: Digest::of(text.as_bytes()), text }).collect();
+            texts.iter().map(|(part, digest, text)| Offer { part, digest: *digest, text }).collect();
         for (offer, verdict) in offers.iter().zip(store.offer_all(&offers)) {
             if let Verdict::Refused { reason } = verdict {
                 tell(format_args!("warning: ConfigMap {} is refused by routers of this version: {reason}", offer.part));
