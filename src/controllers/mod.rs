@@ -30,6 +30,7 @@ mod recent_claims;
 pub mod references;
 pub mod run;
 pub mod schedule;
+pub mod served_with;
 pub mod sink;
 pub mod sources;
 mod statuses;

@@ -1,7 +1,7 @@
 //! CallerLists: read once for each version, cut into parts for the gateways whose numbers ask for them, and told how far
 //! these have come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use kube::runtime::controller::Action;
 use super::counted;
 use super::error::Error;
 use super::facts::Facts;
-use super::findings::{ConditionSet, Finding, Progress, is_true_at, join, refuse};
+use super::findings::{ConditionSet, Finding, Progress, join, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::patience::AwaitedStep;
+use super::served_with::{self, Used};
 use super::world::World;
 use crate::api::caller_list::CallerListStatus;
 use crate::api::conditions as types;
@@ -158,33 +159,25 @@ pub async fn reconcile(list: Arc<CallerList>, world: Arc<World>) -> Result<Actio
     counted::publish(&world, &*list, shown, status.conditions.clone(), &status).await
 }
 
-/// Whether every number that asks for the list is served with it as it stands; `None` where no number does. Numbers that
-/// are refused or keep an older entry for reasons of their own are not waited for.
+/// Whether every number that asks for the list is served with it as it stands; `None` where no number does.
 fn programmed(world: &World, list: &CallerList, valid: &Result<(), Finding>) -> Option<Result<(), Finding>> {
-    let key = Key::of(list);
-    let numbers = world.references().caller_lists.of(&key);
-    if numbers.is_empty() {
-        return None;
-    }
-    if valid.is_err() {
-        return Some(refuse(reason::NOT_ACCEPTED, "numbers go on with the last list that was accepted"));
-    }
-    // Latched: a starting operator has not heard the routers yet.
+    let numbers = world.references().caller_lists.of(&Key::of(list));
+    // Cut, where it is not yet, before the plan is held.
+    let gateways: BTreeSet<Key> = {
+        let references = world.references();
+        numbers.iter().flat_map(|number| references.gateways.named_by(number)).cloned().collect()
+    };
+    let digests: BTreeMap<Key, String> = gateways
+        .into_iter()
+        .filter_map(|gateway| {
+            let digest = world.packed_list(list, &gateway).ok()?.digest.clone();
+            Some((gateway, digest))
+        })
+        .collect();
     let shown = list.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    if is_true_at(shown, types::PROGRAMMED, list.generation()) {
-        return Some(Ok(()));
-    }
-    let digest = |gateway: &Key| world.packed_list(list, gateway).ok().map(|packed| packed.digest.clone());
-    let plan = world.plan();
-    let waiting: Vec<Key> = numbers.into_iter().filter(|number| plan.wants_to_serve(number)).collect();
-    let live = plan.serving_caller_list(&waiting, digest);
-    Some(if live == waiting.len() {
-        Ok(())
-    } else {
-        refuse(
-            reason::AWAITING_ROUTERS,
-            format!("{live} of {} numbers are served with this list so far", waiting.len()),
-        )
+    let used = Used { word: "list", shown, generation: list.generation(), valid, numbers };
+    served_with::programmed(world, used, |plan, waiting| {
+        plan.serving_caller_list(waiting, |gateway| digests.get(gateway).map(String::as_str))
     })
 }
 

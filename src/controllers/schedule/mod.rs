@@ -9,10 +9,11 @@ use kube::runtime::controller::Action;
 use super::calendar;
 use super::counted;
 use super::error::Error;
-use super::findings::{ConditionSet, Finding, Progress, is_true_at, refuse};
+use super::findings::{ConditionSet, Finding, Progress, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::patience::AwaitedStep;
 use super::publish::differs;
+use super::served_with::{self, Used};
 use super::sink::Manager;
 use super::world::{Find as _, World};
 use crate::api::conditions as types;
@@ -193,8 +194,7 @@ fn clock_face(
     (face, next.map(|(at, _)| at))
 }
 
-/// Whether every number that uses the schedule is served with it as it stands; `None` where no number uses it. Numbers
-/// that are refused or keep an older entry for reasons of their own are not waited for.
+/// Whether every number that uses the schedule is served with it as it stands; `None` where no number uses it.
 fn programmed(
     world: &World,
     schedule: &RoutingSchedule,
@@ -202,28 +202,11 @@ fn programmed(
     valid: &Result<(), Finding>,
 ) -> Option<Result<(), Finding>> {
     let numbers = world.references().schedules.of(&Key::of(schedule));
-    if numbers.is_empty() {
-        return None;
-    }
-    if valid.is_err() {
-        return Some(refuse(reason::NOT_ACCEPTED, "numbers go on with the last timetable that was accepted"));
-    }
-    // Latched: a starting operator has not heard the routers yet.
     let shown = schedule.status.as_ref().map_or(&[][..], |status| &status.conditions);
-    if is_true_at(shown, types::PROGRAMMED, schedule.generation()) {
-        return Some(Ok(()));
-    }
-    let ((digest, _), _) = documents(schedule, calendar, world.clock.now());
-    let plan = world.plan();
-    let waiting: Vec<Key> = numbers.into_iter().filter(|number| plan.wants_to_serve(number)).collect();
-    let live = plan.serving_schedule(&waiting, &digest);
-    Some(if live == waiting.len() {
-        Ok(())
-    } else {
-        refuse(
-            reason::AWAITING_ROUTERS,
-            format!("{} of {} numbers are served with this timetable so far", live, waiting.len()),
-        )
+    let used = Used { word: "timetable", shown, generation: schedule.generation(), valid, numbers };
+    served_with::programmed(world, used, |plan, waiting| {
+        let ((digest, _), _) = documents(schedule, calendar, world.clock.now());
+        plan.serving_schedule(waiting, &digest)
     })
 }
 

@@ -64,10 +64,10 @@ impl PlanBook {
 
     /// How many of `objects` are served with exactly this caller list, as its gateway's parts have it, by every ready
     /// router.
-    pub fn serving_caller_list(&self, objects: &[Key], list: impl Fn(&Key) -> Option<String>) -> usize {
+    pub fn serving_caller_list<'d>(&self, objects: &[Key], list: impl Fn(&Key) -> Option<&'d str>) -> usize {
         self.serving(objects, |gateway, planned| {
             let wanted = list(gateway);
-            planned.caller_lists.iter().any(|list| wanted.as_ref() == Some(&list.digest))
+            planned.caller_lists.iter().any(|list| wanted == Some(list.digest.as_str()))
         })
     }
 
