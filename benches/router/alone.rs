@@ -18,7 +18,7 @@ use fourhundred::workers::router::sip::redirect::{DecisionParameter, Memory, Pla
 use jiff::Timestamp;
 
 use crate::histogram::Histogram;
-use crate::world;
+use crate::world::{self, Rules};
 
 /// Bytes that the program holds, for what a plan weighs.
 struct Weighing;
@@ -52,9 +52,9 @@ fn now() -> Timestamp {
     "2026-11-23T10:00:00+08:00".parse().unwrap()
 }
 
-fn store(numbers: u64) -> PlanStore {
+fn store(numbers: u64, rules: Rules) -> PlanStore {
     let store = PlanStore::new("bench".to_owned());
-    world::offer(&store, &world::parts(numbers));
+    world::offer(&store, &world::parts(numbers, rules));
     store
 }
 
@@ -82,8 +82,8 @@ pub fn header() {
 }
 
 /// `decide` alone, and a whole answer: scan, decide, write.
-pub fn decide_rows(numbers: u64) {
-    let store = store(numbers);
+pub fn decide_rows(numbers: u64, rules: Rules) {
+    let store = store(numbers, rules);
     let plan = store.snapshot();
     let calls: Vec<_> = (0..numbers)
         .map(|index| {
@@ -99,7 +99,8 @@ pub fn decide_rows(numbers: u64) {
         let facts = CallFacts { to, caller, at, call_id: "s1-1@127.0.0.1" };
         std::hint::black_box(decide(&plan, &facts, &mut 1_u64, &mut ()));
     });
-    line(&format!("decide, {} numbers", world::thousands(numbers)), &times);
+    let own = if rules == Rules::Own { ", each its own rules" } else { "" };
+    line(&format!("decide, {} numbers{own}", world::thousands(numbers)), &times);
     let head = plan.head("telephony/east").unwrap();
     let place = Place {
         plan: &plan,
@@ -118,7 +119,7 @@ pub fn decide_rows(numbers: u64) {
     let times = each(invite, |invite| {
         std::hint::black_box(answer(&place, source, invite, at, &mut memory, &mut out));
     });
-    line(&format!("scan, decide, write; {} numbers", world::thousands(numbers)), &times);
+    line(&format!("scan, decide, write; {} numbers{own}", world::thousands(numbers)), &times);
 }
 
 /// What a number says of its caller, by itself: mobile segments in no order.
@@ -144,7 +145,7 @@ fn line(name: &str, times: &Histogram) {
 
 /// What a plan costs to load and to hold, and what one edited number costs.
 pub fn load(numbers: u64) {
-    let parts = world::parts(numbers);
+    let parts = world::parts(numbers, Rules::Alike);
     let text: usize = parts.iter().map(|(_, text)| text.len()).sum();
     let before = HELD.load(Ordering::Relaxed);
     let store = PlanStore::new("bench".to_owned());
@@ -185,7 +186,7 @@ fn mebibytes(bytes: usize) -> f64 {
 pub fn serve_swapping(numbers: &str) {
     let numbers: u64 = numbers.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let store = Arc::new(store(numbers));
+    let store = Arc::new(store(numbers, Rules::Alike));
     let options =
         SipOptions { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), answering: Answering::default(), clock: Clock::SYSTEM };
     let listeners =

@@ -24,6 +24,7 @@ mod world;
 
 use generator::{Load, Measured};
 use server::Server;
+use world::Rules;
 
 /// Calls outstanding, and the sockets they come from.
 const LOAD: Load = Load { outstanding: 256, sockets: 16, seconds: 5, from: [127, 0, 0, 1] };
@@ -74,7 +75,8 @@ fn main() {
     if wanted("decide") {
         alone::header();
         alone::number_rows();
-        [1_000, 100_000, 1_000_000].into_iter().for_each(alone::decide_rows);
+        [1_000, 100_000, 1_000_000].into_iter().for_each(|numbers| alone::decide_rows(numbers, Rules::Alike));
+        alone::decide_rows(100_000, Rules::Own);
     }
     if wanted("load") {
         alone::load(100_000);

@@ -32,14 +32,22 @@ fn head() -> Value {
     })
 }
 
+/// Whether the numbers of a tenant have the same rules, as those of one service mostly do, or each its own.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Rules {
+    Alike,
+    Own,
+}
+
 /// A number's entry; `ring` is what changes when it is edited.
-fn entry(index: u64, ring: u64) -> Value {
+fn entry(index: u64, ring: u64, rules: Rules) -> Value {
+    let customer = if rules == Rules::Own { format!("139{:08}", 10_000_000 + index) } else { "13900002222".to_owned() };
     json!({
         "number": number(index), "name": format!("n{index}"), "state": "Active", "schedule": "5c4e",
         "destinations": [
-            {"name": "beijing", "number": "01088880001", "ringSeconds": ring},
-            {"name": "shenzhen", "number": "075566660002", "ringSeconds": 20},
-            {"name": "duty", "number": "13800138000", "ringSeconds": 30},
+            {"name": "beijing", "number": format!("010{}", 60_000_000 + index), "ringSeconds": ring},
+            {"name": "shenzhen", "number": format!("0755{}", 80_000_000 + index), "ringSeconds": 20},
+            {"name": "duty", "number": format!("138{:08}", index), "ringSeconds": 30},
         ],
         "groups": [
             {"name": "day", "strategy": "InOrder", "members": [{"destination": "beijing"}, {"destination": "shenzhen"}],
@@ -49,7 +57,7 @@ fn entry(index: u64, ring: u64) -> Value {
         ],
         "screening": {"denyCallers": ["0898*", "13900001111", "0105555*"], "denyAreas": ["0898", "0971"]},
         "rules": [
-            {"name": "key-customers", "when": {"callers": ["13900002222", "0105556*"]}, "to": {"destination": "duty"}},
+            {"name": "key-customers", "when": {"callers": [customer, "0105556*"]}, "to": {"destination": "duty"}},
             {"name": "south", "when": {"periods": ["work"], "callerAreas": ["0755", "020"]}, "to": {"destination": "shenzhen"}},
             {"name": "promotion", "when": {"periods": ["promotion"]}, "to": {"group": "night"}},
             {"name": "by-day", "when": {"periods": ["work"]}, "to": {"group": "day"}},
@@ -58,11 +66,12 @@ fn entry(index: u64, ring: u64) -> Value {
     })
 }
 
-fn leaf(tenant: u64, numbers: u64, ring: u64) -> Named {
+fn leaf(tenant: u64, numbers: u64, ring: u64, rules: Rules) -> Named {
     let namespace = format!("tenant-{tenant}");
     let first = tenant * EACH;
-    let entries: Vec<Value> =
-        (first..numbers.min(first + EACH)).map(|index| entry(index, if index == first { ring } else { 20 })).collect();
+    let entries: Vec<Value> = (first..numbers.min(first + EACH))
+        .map(|index| entry(index, if index == first { ring } else { 20 }, rules))
+        .collect();
     let text = json!({
         "part": "numbers", "format": 1, "gateway": "telephony/east", "namespace": namespace, "leaf": "",
         "tenant": {"name": format!("t{tenant}"), "state": "Active", "forwardsPerCall": 5},
@@ -79,14 +88,14 @@ fn leaf(tenant: u64, numbers: u64, ring: u64) -> Named {
 }
 
 /// Every part of a plan of so many numbers.
-pub fn parts(numbers: u64) -> Vec<Named> {
+pub fn parts(numbers: u64, rules: Rules) -> Vec<Named> {
     let head = (stored_name("telephony", &place::part_name("east", "", place::HEAD_LEAF)), head().to_string());
-    std::iter::once(head).chain((0..numbers.div_ceil(EACH)).map(|tenant| leaf(tenant, numbers, 20))).collect()
+    std::iter::once(head).chain((0..numbers.div_ceil(EACH)).map(|tenant| leaf(tenant, numbers, 20, rules))).collect()
 }
 
 /// The part of a tenant's numbers, the first of them edited.
 pub fn edited(tenant: u64, numbers: u64, ring: u64) -> Named {
-    leaf(tenant, numbers, ring)
+    leaf(tenant, numbers, ring, Rules::Alike)
 }
 
 /// Everything taken over, or a panic.
@@ -101,7 +110,7 @@ pub fn offer(store: &PlanStore, parts: &[Named]) {
 /// The plan as a router keeps it on disk.
 pub fn write(folder: &Path, numbers: u64) {
     let store = PlanStore::open(folder, "bench".to_owned()).unwrap();
-    offer(&store, &parts(numbers));
+    offer(&store, &parts(numbers, Rules::Alike));
 }
 
 /// The call `sequence`, to the next of `numbers` numbers, as a switch would ask.

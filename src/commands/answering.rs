@@ -11,8 +11,8 @@ use crate::workers::router::sip::redirect::DecisionParameter;
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct AnsweringFlags {
     /// New calls a second of one SIP peer on one listener; more get 503 with Retry-After, so that other peers are
-    /// served. 0 sets no bound
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// served, and of a peer that brings four times as many messages over UDP the rest is dropped. 0 sets no bound
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub calls_per_second_and_peer: u32,
     /// Sockets, each with a thread, of a UDP listener; one for each processor when absent, eight at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]

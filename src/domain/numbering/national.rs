@@ -3,6 +3,7 @@
 //! `Debug` masks the middle digits, so that a `{:?}` in a log line or an error never shows a customer's number;
 //! `Display` and `as_str` write it in full and are for wires and files.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// Most digits a number may have: 15 (ITU-T E.164) + `00` + a carrier-select prefix, with room to spare.
@@ -10,11 +11,24 @@ pub const MAX_DIGITS: usize = 24;
 
 /// A telephone number in national form, as bare ASCII digits: `01088880001`, `13800138000`, `10086`; numbers from
 /// overseas begin with `00`. One to [`MAX_DIGITS`] digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NationalNumber {
     // Unused bytes are 0, so that comparing the array compares the text.
     digits: [u8; MAX_DIGITS],
     len: u8,
+}
+
+/// By digits, as text is ordered.
+impl Ord for NationalNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.words().cmp(&other.words())
+    }
+}
+
+impl PartialOrd for NationalNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl NationalNumber {
@@ -28,6 +42,13 @@ impl NationalNumber {
         let mut digits = [0; MAX_DIGITS];
         digits.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(Self { digits, len: u8::try_from(bytes.len()).ok()? })
+    }
+
+    /// The digits eight at a time, for comparisons: every call makes some, and a call to compare bytes takes longer.
+    fn words(&self) -> [u64; MAX_DIGITS / 8] {
+        let (eights, _) = self.digits.as_chunks::<8>();
+        let mut eights = eights.iter().map(|eight| u64::from_be_bytes(*eight));
+        std::array::from_fn(|_| eights.next().unwrap_or(0))
     }
 
     /// The digits.

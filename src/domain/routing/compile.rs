@@ -5,19 +5,19 @@
 //! for the person who can mend them. So there is one reading of an entry, not two.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::caller_lists::CallerSet;
 use super::compiled::{
-    AreaSet, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule, CompiledScreening,
-    CompiledTarget, Name, PeriodSet,
+    AreaSet, Common, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule,
+    CompiledScreening, CompiledTarget, NEAR, Name, PeriodSet,
 };
 use super::document::{
     CallerListName, DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target,
 };
 use super::shared::Shared;
-use super::turns::GroupKey;
-use crate::domain::numbering::{Area, CallerPattern, CallerPatterns, Destination, FourHundred};
+use crate::domain::numbering::{Area, CallerPattern, CallerPatterns, Destination};
 
 /// The schema's bound on members of a group; a draw for `Random` has enough bits for so many.
 pub const MEMBERS_AT_MOST: usize = 32;
@@ -35,27 +35,24 @@ pub struct Violation {
 
 /// Reads entries of one number against the names that they may use.
 pub(super) struct Compiler<'a> {
-    number: FourHundred,
     /// Names of the schedule's periods, the one of every other instant last; `None` without a schedule.
     periods: Option<&'a [&'a str]>,
     destinations: Vec<&'a str>,
     groups: Vec<&'a str>,
     /// Those of the leaf, by digest; `None` where an entry is read by itself.
-    lists: Option<&'a BTreeMap<&'a str, Arc<CallerSet>>>,
+    lists: Option<&'a BTreeMap<&'a str, Common<CallerSet>>>,
     shared: &'a mut Shared,
     pub(super) violations: Vec<Violation>,
 }
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(
-        number: FourHundred,
         entry: &'a NumberEntry,
         periods: Option<&'a [&'a str]>,
-        lists: Option<&'a BTreeMap<&'a str, Arc<CallerSet>>>,
+        lists: Option<&'a BTreeMap<&'a str, Common<CallerSet>>>,
         shared: &'a mut Shared,
     ) -> Self {
         Self {
-            number,
             periods,
             lists,
             shared,
@@ -69,7 +66,7 @@ impl<'a> Compiler<'a> {
         self.violations.push(Violation { field: field.into(), sentence: sentence.into() });
     }
 
-    pub(super) fn entry(&mut self, entry: &NumberEntry) -> CompiledEntry {
+    pub(super) fn destinations(&mut self, entry: &NumberEntry) -> SmallVec<[CompiledDestination; NEAR]> {
         if entry.destinations.len() > DESTINATIONS_AT_MOST {
             self.refuse(
                 "destinations",
@@ -77,10 +74,13 @@ impl<'a> Compiler<'a> {
             );
         }
         self.distinct("destinations", &self.destinations.clone());
+        entry.destinations.iter().filter_map(|destination| self.destination(destination)).collect()
+    }
+
+    pub(super) fn entry(&mut self, entry: &NumberEntry) -> CompiledEntry {
         self.distinct("groups", &self.groups.clone());
         self.distinct("rules", &entry.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>());
         CompiledEntry {
-            destinations: entry.destinations.iter().filter_map(|destination| self.destination(destination)).collect(),
             groups: entry.groups.iter().map(|group| self.group(group)).collect(),
             screening: self.screening(&entry.screening),
             rules: entry.rules.iter().filter_map(|rule| self.rule(rule)).collect(),
@@ -142,7 +142,6 @@ impl<'a> Compiler<'a> {
                 .iter()
                 .filter_map(|name| self.destination_index(&format!("{field}.overflow"), name))
                 .collect(),
-            key: GroupKey::of(self.number, &group.name),
         }
     }
 
@@ -232,7 +231,7 @@ impl<'a> Compiler<'a> {
         index
     }
 
-    fn patterns(&mut self, field: &str, texts: &[String]) -> Option<Arc<CallerPatterns>> {
+    fn patterns(&mut self, field: &str, texts: &[String]) -> Option<Common<CallerPatterns>> {
         let mut patterns = Vec::with_capacity(texts.len());
         for text in texts {
             match text.parse::<CallerPattern>() {
@@ -243,12 +242,12 @@ impl<'a> Compiler<'a> {
         if patterns.is_empty() { None } else { Some(self.shared.patterns(patterns)) }
     }
 
-    fn caller_lists(&mut self, field: &str, named: &[CallerListName]) -> Option<Box<[Arc<CallerSet>]>> {
+    fn caller_lists(&mut self, field: &str, named: &[CallerListName]) -> Option<Box<[Common<CallerSet>]>> {
         let known = self.lists?;
         let mut sets = Vec::with_capacity(named.len());
         for list in named {
             match known.get(list.digest.as_str()) {
-                Some(set) => sets.push(Arc::clone(set)),
+                Some(set) => sets.push(set.clone()),
                 None => self.refuse(
                     field,
                     format!("names list {:?} as {:?}, which is not in this leaf", list.name, list.digest),

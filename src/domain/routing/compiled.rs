@@ -1,18 +1,33 @@
 //! The shapes that a decision walks: names are indices, patterns are sets, nothing is parsed per call. Pure.
 //!
-//! They are built by [`super::compile`] from one entry and by [`super::load`] from a leaf, and never change after.
+//! They are built by [`super::compile`] from one entry and by [`super::load`] from a leaf, and never change after. What a
+//! call looks at in a plan of many numbers is in nobody's cache, so each place that it has to go to costs it a wait for
+//! memory: a number and its destinations stand side by side, and what the numbers of a leaf have in common stands once.
 
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use smallvec::SmallVec;
 
 use super::caller_lists::CallerSet;
 use super::document::{Anonymous, NumberState, Release, Strategy, TenantState};
-use super::turns::GroupKey;
 use crate::domain::calendar::{Month, Schedule};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::{Area, CallerPatterns, Destination, FourHundred};
+
+/// A gateway, told from others without a look at its name: each call asks whether a number is its own gateway's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayId(Digest);
+
+impl GatewayId {
+    /// Of `NAMESPACE/NAME`.
+    pub fn of(name: &str) -> Self {
+        Self(Digest::of(name.as_bytes()))
+    }
+}
 
 /// What identifies a leaf of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +44,7 @@ pub struct LeafKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafHeader {
     pub key: LeafKey,
+    pub gateway: GatewayId,
     /// Of the part's text.
     pub digest: Digest,
     pub tenant: String,
@@ -58,6 +74,9 @@ impl CompiledLeaf {
 /// A name, shared by all that bear it.
 pub type Name = Arc<str>;
 
+/// Destinations that stand beside their number; of a number with more, all stand elsewhere.
+pub(super) const NEAR: usize = 3;
+
 /// One number, ready to decide calls.
 #[derive(Debug)]
 pub struct CompiledNumber {
@@ -67,7 +86,9 @@ pub struct CompiledNumber {
     pub leaf: Arc<LeafHeader>,
     pub state: NumberState,
     pub schedule: Option<Arc<Schedule>>,
-    pub entry: CompiledEntry,
+    pub destinations: SmallVec<[CompiledDestination; NEAR]>,
+    /// The same one for numbers that are alike in it.
+    pub entry: Arc<CompiledEntry>,
     /// The first that holds at the instant wins.
     pub overrides: Box<[CompiledOverride]>,
     /// When `limits.callsPerMonth` was reached.
@@ -82,10 +103,9 @@ pub struct CompiledCap {
     pub zone: TimeZone,
 }
 
-/// What one entry says, every name resolved.
-#[derive(Debug, Default)]
+/// What an entry says besides its number and destinations, every name resolved: often the same for all of a tenant's.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct CompiledEntry {
-    pub destinations: Box<[CompiledDestination]>,
     pub groups: Box<[CompiledGroup]>,
     pub screening: CompiledScreening,
     pub rules: Box<[CompiledRule]>,
@@ -94,8 +114,46 @@ pub struct CompiledEntry {
     pub when_exhausted: Option<CompiledExhausted>,
 }
 
+/// A set of a leaf that several entries use. Two are equal where they are one: nobody compares what is in them.
+#[derive(Debug)]
+pub struct Common<T>(Arc<T>);
+
+impl<T> From<Arc<T>> for Common<T> {
+    fn from(shared: Arc<T>) -> Self {
+        Self(shared)
+    }
+}
+
+impl<T> Clone for Common<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Common<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> PartialEq for Common<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Eq for Common<T> {}
+
+impl<T> Hash for Common<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
 /// A destination of a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CompiledDestination {
     /// None for an override's number, which the spec does not list.
     pub name: Option<Name>,
@@ -104,23 +162,22 @@ pub struct CompiledDestination {
 }
 
 /// Several destinations and the order among them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CompiledGroup {
     pub name: Name,
     pub strategy: Strategy,
     /// Indices of destinations.
-    pub members: Box<[u16]>,
+    pub members: SmallVec<[u16; 8]>,
     /// Share of each member: in percent for `Percentage`, else not used.
-    pub percents: Box<[u8]>,
+    pub percents: SmallVec<[u8; 16]>,
     /// Indices of destinations that follow in every strategy.
-    pub overflow: Box<[u16]>,
-    pub key: GroupKey,
+    pub overflow: SmallVec<[u16; 8]>,
 }
 
 /// Who may call at all (呼叫阻截).
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct CompiledScreening {
-    pub deny_callers: Option<Arc<CallerPatterns>>,
+    pub deny_callers: Option<Common<CallerPatterns>>,
     pub deny_areas: AreaSet,
     pub only_areas: AreaSet,
     pub anonymous: Anonymous,
@@ -147,13 +204,13 @@ impl AreaSet {
 }
 
 /// A rule; what is `None` matches every call.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CompiledRule {
     pub name: Name,
     pub periods: Option<PeriodSet>,
-    pub callers: Option<Arc<CallerPatterns>>,
+    pub callers: Option<Common<CallerPatterns>>,
     /// Any of them.
-    pub caller_lists: Option<Box<[Arc<CallerSet>]>>,
+    pub caller_lists: Option<Box<[Common<CallerSet>]>>,
     pub caller_areas: Option<AreaSet>,
     pub to: CompiledTarget,
 }
@@ -166,7 +223,7 @@ impl CompiledRule {
 }
 
 /// Periods of one schedule, as bits by index.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct PeriodSet(u64);
 
 impl PeriodSet {
@@ -189,7 +246,7 @@ impl PeriodSet {
 }
 
 /// Where a call goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CompiledTarget {
     /// Index of a destination.
     Destination(u16),
@@ -202,7 +259,7 @@ pub enum CompiledTarget {
 }
 
 /// What follows when nobody answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CompiledExhausted {
     Announcement(Name),
     Release(Release),

@@ -6,13 +6,13 @@
 use jiff::Timestamp;
 
 use super::compiled::{
-    CompiledExhausted, CompiledGroup, CompiledNumber, CompiledOverride, CompiledRule, CompiledTarget,
+    CompiledExhausted, CompiledGroup, CompiledNumber, CompiledOverride, CompiledRule, CompiledTarget, GatewayId,
 };
 use super::decision::{AfterLast, DecidedBy, Decision, Destinations, Outcome, Reason};
 use super::document::{Anonymous, NumberState, Strategy, TenantState};
 use super::plan::Plan;
 use super::trace::{Finding, Mismatch, Step, Trace};
-use super::turns::Turns;
+use super::turns::{GroupKey, Turns};
 use crate::domain::calendar::Month;
 use crate::domain::numbering::{Caller, FourHundred};
 
@@ -36,15 +36,15 @@ pub fn decide<'p>(
     walk(plan, plan.number(facts.to), facts, turns, trace)
 }
 
-/// Decides a call that came in at a gateway (`NAMESPACE/NAME`): numbers of other gateways are not known there.
+/// Decides a call that came in at a gateway: numbers of other gateways are not known there.
 pub fn decide_at<'p>(
     plan: &'p Plan,
-    gateway: &str,
+    gateway: GatewayId,
     facts: &CallFacts<'_>,
     turns: &mut impl Turns,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
-    let held = plan.number(facts.to).filter(|number| number.leaf.key.gateway == gateway);
+    let held = plan.number(facts.to).filter(|number| number.leaf.gateway == gateway);
     walk(plan, held, facts, turns, trace)
 }
 
@@ -229,7 +229,7 @@ fn aim<'p>(
             return Outcome::Announce { announcement, limit: None };
         }
         CompiledTarget::Destination(index) => {
-            if let Some(destination) = number.entry.destinations.get(usize::from(*index)) {
+            if let Some(destination) = number.destinations.get(usize::from(*index)) {
                 trace.step(Step::Target, destination.name.as_deref().map_or(Finding::Number, Finding::Destination));
                 destinations.push(destination);
             }
@@ -270,21 +270,22 @@ fn line_up<'p>(
     into: &mut Destinations<'p>,
 ) {
     let mut push = |member: Option<&u16>| {
-        if let Some(destination) = member.and_then(|index| number.entry.destinations.get(usize::from(*index))) {
+        if let Some(destination) = member.and_then(|index| number.destinations.get(usize::from(*index))) {
             into.push(destination);
         }
     };
     let members = &*group.members;
+    let key = || GroupKey::of(number.number, &group.name);
     match group.strategy {
         Strategy::InOrder => members.iter().for_each(|member| push(Some(member))),
         Strategy::RoundRobin => {
-            if let Some(turn) = turns.turn(group.key.turn_name()).checked_rem(members.len() as u64) {
+            if let Some(turn) = turns.turn(key().turn_name()).checked_rem(members.len() as u64) {
                 let (later, first) = members.split_at(usize::try_from(turn).unwrap_or(0));
                 first.iter().chain(later).for_each(|member| push(Some(member)));
             }
         }
-        Strategy::Random => shuffled(members, group.key.draw(facts.call_id), &mut push),
-        Strategy::Percentage => push(members.get(share(&group.percents, group.key.draw(facts.call_id)))),
+        Strategy::Random => shuffled(members, key().draw(facts.call_id), &mut push),
+        Strategy::Percentage => push(members.get(share(&group.percents, key().draw(facts.call_id)))),
     }
     group.overflow.iter().for_each(|member| push(Some(member)));
 }

@@ -217,8 +217,13 @@ fn an_override_names_itself_and_may_name_a_number() {
 fn another_gateways_number_is_not_known() {
     let plan = worlds::plan();
     let facts = facts("021 6666 0000", MONDAY, "c");
-    assert_eq!(words(&decide_at(&plan, "telephony/west", &facts, &mut 0_u64, &mut ())), "Refuse:NumberUnknown");
-    assert!(words(&decide_at(&plan, "telephony/east", &facts, &mut 0_u64, &mut ())).starts_with("Route"));
+    assert_eq!(
+        words(&decide_at(&plan, GatewayId::of("telephony/west"), &facts, &mut 0_u64, &mut ())),
+        "Refuse:NumberUnknown"
+    );
+    assert!(
+        words(&decide_at(&plan, GatewayId::of("telephony/east"), &facts, &mut 0_u64, &mut ())).starts_with("Route")
+    );
 }
 
 fn four_members(strategy: Strategy) -> Plan {

@@ -176,7 +176,7 @@ pub struct GroupEntry {
     pub overflow: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strategy {
     InOrder,
     RoundRobin,
@@ -219,7 +219,7 @@ impl Screening {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Anonymous {
     #[default]
     Accept,
@@ -281,7 +281,7 @@ pub enum Exhausted {
     Release(Release),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Release {
     Busy,
     NoAnswer,

@@ -11,13 +11,13 @@ use crate::domain::numbering::FourHundred;
 /// Everything in `entry` that cannot stand, in the order of its fields. `schedule` is the one that the entry's rules
 /// may name periods of.
 pub fn check_entry(entry: &NumberEntry, schedule: Option<&ScheduleDocument>) -> Vec<Violation> {
-    let number = match entry.number.parse::<FourHundred>() {
-        Ok(number) => number,
-        Err(error) => return vec![Violation { field: "number".to_owned(), sentence: error.to_string() }],
-    };
+    if let Err(error) = entry.number.parse::<FourHundred>() {
+        return vec![Violation { field: "number".to_owned(), sentence: error.to_string() }];
+    }
     let periods = schedule.map(period_names);
     let mut shared = Shared::default();
-    let mut compiler = Compiler::new(number, entry, periods.as_deref(), None, &mut shared);
+    let mut compiler = Compiler::new(entry, periods.as_deref(), None, &mut shared);
+    compiler.destinations(entry);
     compiler.entry(entry);
     if entry.destinations.is_empty() {
         compiler.refuse("destinations", "needs at least one destination");

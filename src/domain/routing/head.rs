@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::compiled::GatewayId;
 use super::document::{Head, NumberFormat, OriginalCalled, Protocol, RecordSource, Transport};
 use super::load::LoadError;
 use super::network::Network;
@@ -14,6 +15,7 @@ use crate::domain::digest::Digest;
 pub struct CompiledHead {
     /// `NAMESPACE/NAME`.
     pub gateway: String,
+    pub id: GatewayId,
     pub digest: Digest,
     /// Key of the To-tag hash.
     pub to_tag_key: [u8; 16],
@@ -34,15 +36,21 @@ pub struct CompiledTrunk {
     pub authority: String,
     pub transport: Transport,
     pub number_format: NumberFormat,
+    /// What follows the number in a contact's URI: `@HOST:PORT;user=phone`, and the transport.
+    pub after_number: String,
 }
 
 impl CompiledTrunk {
     /// What a URI at the trunk says of its transport; UDP goes without saying.
     pub fn transport_parameter(&self) -> &'static str {
-        match self.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-        }
+        transport_parameter(self.transport)
+    }
+}
+
+fn transport_parameter(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
     }
 }
 
@@ -101,9 +109,11 @@ impl CompiledHead {
         }
         Ok(Self {
             gateway: head.gateway.clone(),
+            id: GatewayId::of(&head.gateway),
             digest,
             to_tag_key,
             trunk: CompiledTrunk {
+                after_number: format!("@{authority};user=phone{}", transport_parameter(head.trunk.transport)),
                 authority,
                 transport: head.trunk.transport,
                 number_format: head.trunk.number_format,

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use super::caller_lists::CallerSet;
 use super::compile::{Compiler, Violation};
-use super::compiled::{CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverride, LeafHeader, LeafKey};
+use super::compiled::{
+    Common, CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverride, GatewayId, LeafHeader, LeafKey,
+};
 use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
@@ -71,9 +73,14 @@ pub const ANY_CALLERS: FindCallers<'static> = &|_| Some(Arc::default());
 
 /// Reads the text of any part.
 pub fn load(text: &str, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
+    load_as(text, Digest::of(text.as_bytes()), callers)
+}
+
+/// [`load`] where the text's digest is known.
+pub fn load_as(text: &str, digest: Digest, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
     let part: Part =
         serde_json::from_str(text).map_err(|error| newer_format(text).unwrap_or(LoadError::Json(error)))?;
-    load_part(part, Digest::of(text.as_bytes()), callers)
+    load_part(part, digest, callers)
 }
 
 /// A later format may not parse at all; then its number is the better answer.
@@ -154,6 +161,7 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest, callers: FindCallers<'_>) ->
         return Err(fault("leaf", format!("{:?} is not a path of 0 and 1", leaf.leaf)));
     }
     let header = Arc::new(LeafHeader {
+        gateway: GatewayId::of(&leaf.gateway),
         key: LeafKey { gateway: leaf.gateway.clone(), namespace: leaf.namespace.clone(), path: leaf.leaf.clone() },
         digest,
         tenant: leaf.tenant.name.clone(),
@@ -208,7 +216,7 @@ fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, Lo
 fn compile_lists<'l>(
     leaf: &'l Numbers,
     callers: FindCallers<'_>,
-) -> Result<BTreeMap<&'l str, Arc<CallerSet>>, LoadError> {
+) -> Result<BTreeMap<&'l str, Common<CallerSet>>, LoadError> {
     let mut lists = BTreeMap::new();
     for (name, document) in &leaf.caller_lists {
         let set = CallerSet::of(document, callers).map_err(|digest| LoadError::AwaitsCallers {
@@ -216,7 +224,7 @@ fn compile_lists<'l>(
             list: name.clone(),
             digest,
         })?;
-        lists.insert(name.as_str(), Arc::new(set));
+        lists.insert(name.as_str(), Common::from(Arc::new(set)));
     }
     Ok(lists)
 }
@@ -224,7 +232,7 @@ fn compile_lists<'l>(
 /// What entries name by digest.
 struct Named<'a> {
     schedules: BTreeMap<&'a str, Arc<Schedule>>,
-    lists: BTreeMap<&'a str, Arc<CallerSet>>,
+    lists: BTreeMap<&'a str, Common<CallerSet>>,
 }
 
 /// What a leaf says of its numbers outside their entries.
@@ -290,8 +298,9 @@ fn compile_number(
     };
     let period_names: Option<Vec<&str>> =
         schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
-    let mut compiler = Compiler::new(number, entry, period_names.as_deref(), Some(&named.lists), shared);
-    let rules_and_targets = compiler.entry(entry);
+    let mut compiler = Compiler::new(entry, period_names.as_deref(), Some(&named.lists), shared);
+    let destinations = compiler.destinations(entry);
+    let ways = compiler.entry(entry);
     let mut overrides = Vec::new();
     for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
         if let Some(to) = compiler.target(&format!("overrides[{}].to", item.name), &item.to) {
@@ -313,7 +322,8 @@ fn compile_number(
         leaf: Arc::clone(header),
         state: entry.state,
         schedule,
-        entry: rules_and_targets,
+        destinations,
+        entry: shared.entry(ways),
         overrides: overrides.into(),
         cap_reached,
     })

@@ -3,8 +3,11 @@
 //! Numbers live in shards by the same hash that cuts leaves, so that a changed part copies the shards that it touches
 //! and shares the others. Readers hold a snapshot; a change makes the next one beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::compiled::{CompiledLeaf, CompiledNumber, LeafKey};
 use super::head::{AnnouncementUri, CompiledHead};
@@ -14,7 +17,8 @@ use crate::domain::numbering::FourHundred;
 
 const SHARDS: usize = 256;
 
-type Shard = HashMap<u64, Arc<CompiledNumber>>;
+/// Numbers by the hash that gives them their shard: what is looked at of the table itself is a byte and a pointer.
+type Shard = HashTable<Arc<CompiledNumber>>;
 
 /// A part that routing needs, compiled.
 #[derive(Debug, Clone)]
@@ -58,7 +62,7 @@ impl Default for Plan {
 impl Plan {
     /// The number, if the plan has it.
     pub fn number(&self, number: FourHundred) -> Option<&CompiledNumber> {
-        self.shards.get(shard_of(number))?.get(&number.as_u64()).map(AsRef::as_ref)
+        held_in(self.shards.get(shard_of(number))?, number).map(AsRef::as_ref)
     }
 
     /// A gateway's settings, by `NAMESPACE/NAME`.
@@ -141,7 +145,7 @@ impl Plan {
         let old = self.leaves.insert(key, Arc::clone(leaf));
         for number in &leaf.numbers {
             if let Some(shard) = self.shards.get_mut(shard_of(number.number)) {
-                Arc::make_mut(shard).insert(number.number.as_u64(), Arc::clone(number));
+                hold(Arc::make_mut(shard), number);
             }
         }
         for number in old.iter().flat_map(|old| &old.numbers) {
@@ -154,15 +158,40 @@ impl Plan {
     /// Its part no longer has the number: another part that does takes over, else it is gone.
     fn let_go(&mut self, number: &Arc<CompiledNumber>) {
         let Some(shard) = self.shards.get_mut(shard_of(number.number)) else { return };
-        let id = number.number.as_u64();
-        if shard.get(&id).is_none_or(|held| held.leaf.key != number.leaf.key) {
+        if held_in(shard, number.number).is_none_or(|held| held.leaf.key != number.leaf.key) {
             return;
         }
         let heir = self.leaves.values().find_map(|leaf| leaf.number(number.number));
         match heir {
-            Some(heir) => Arc::make_mut(shard).insert(id, Arc::clone(heir)),
-            None => Arc::make_mut(shard).remove(&id),
-        };
+            Some(heir) => hold(Arc::make_mut(shard), heir),
+            None => let_go_of(Arc::make_mut(shard), number.number),
+        }
+    }
+}
+
+/// Where a number lies in its shard. The table goes by a hash's first and last bits, and in one shard the first are all
+/// the same.
+fn spot(number: FourHundred) -> u64 {
+    trie::place(number).rotate_left(32)
+}
+
+fn held_in(shard: &Shard, number: FourHundred) -> Option<&Arc<CompiledNumber>> {
+    shard.find(spot(number), |held| held.number == number)
+}
+
+fn hold(shard: &mut Shard, number: &Arc<CompiledNumber>) {
+    let place = |held: &Arc<CompiledNumber>| spot(held.number);
+    match shard.entry(place(number), |held| held.number == number.number, place) {
+        Entry::Occupied(mut held) => *held.get_mut() = Arc::clone(number),
+        Entry::Vacant(vacant) => {
+            vacant.insert(Arc::clone(number));
+        }
+    }
+}
+
+fn let_go_of(shard: &mut Shard, number: FourHundred) {
+    if let Ok(held) = shard.find_entry(spot(number), |held| held.number == number) {
+        held.remove();
     }
 }
 

@@ -1,18 +1,19 @@
 //! What the numbers of a leaf have in common, held once: a tenant's numbers bear the same names for their rules and
-//! destinations and screen the same callers, and what many calls look at stays near. Pure.
+//! destinations, screen the same callers and often have the same rules, and what many calls look at stays near. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::compiled::{AreaSet, Name};
+use super::compiled::{AreaSet, Common, CompiledEntry, Name};
 use crate::domain::numbering::{Area, CallerPattern, CallerPatterns};
 
 /// See the module's text. It may be dropped when the leaf is compiled.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     names: HashSet<Name>,
-    patterns: HashMap<Vec<CallerPattern>, Arc<CallerPatterns>>,
+    patterns: HashMap<Vec<CallerPattern>, Common<CallerPatterns>>,
     areas: HashSet<AreaSet>,
+    entries: HashSet<Arc<CompiledEntry>>,
 }
 
 impl Shared {
@@ -25,14 +26,22 @@ impl Shared {
         name
     }
 
-    pub(super) fn patterns(&mut self, patterns: Vec<CallerPattern>) -> Arc<CallerPatterns> {
-        let set = || Arc::new(patterns.iter().copied().collect());
+    pub(super) fn patterns(&mut self, patterns: Vec<CallerPattern>) -> Common<CallerPatterns> {
         if let Some(known) = self.patterns.get(&patterns) {
             return known.clone();
         }
-        let set = set();
-        self.patterns.insert(patterns, Arc::clone(&set));
+        let set = Common::from(Arc::new(patterns.iter().copied().collect::<CallerPatterns>()));
+        self.patterns.insert(patterns, set.clone());
         set
+    }
+
+    pub(super) fn entry(&mut self, entry: CompiledEntry) -> Arc<CompiledEntry> {
+        if let Some(known) = self.entries.get(&entry) {
+            return Arc::clone(known);
+        }
+        let entry = Arc::new(entry);
+        self.entries.insert(Arc::clone(&entry));
+        entry
     }
 
     pub(super) fn areas(&mut self, areas: Vec<Area>) -> AreaSet {

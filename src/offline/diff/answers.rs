@@ -64,7 +64,7 @@ fn exhausted(last: AfterLast<'_>) -> String {
 /// A target with every number; a group's name decides who among many is drawn, never how many, and is left out.
 fn exactly(number: &CompiledNumber, to: &CompiledTarget) -> String {
     let destination = |index: &u16| {
-        let found = number.entry.destinations.get(usize::from(*index));
+        let found = number.destinations.get(usize::from(*index));
         found.map(|d| ringing(d.number.number().as_str(), d.ring_seconds)).unwrap_or_default()
     };
     match to {

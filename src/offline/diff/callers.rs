@@ -6,12 +6,11 @@
 //! all lists of both sides treat alike.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::written::Written;
 use crate::domain::numbering::{Area, AreaCode, Caller, CallerPattern, CallerPatterns, areas};
 use crate::domain::routing::caller_lists::CallerSet;
-use crate::domain::routing::compiled::{AreaSet, CompiledNumber};
+use crate::domain::routing::compiled::{AreaSet, Common, CompiledNumber};
 
 /// Some of the callers of a class, as a reader would name them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +80,7 @@ pub fn classes(sides: &[&CompiledNumber], written: &Written) -> Vec<Class> {
 pub(super) struct Lists<'p> {
     callers: Vec<&'p CallerPatterns>,
     /// Of each rule that asks for some.
-    on: Vec<&'p [Arc<CallerSet>]>,
+    on: Vec<&'p [Common<CallerSet>]>,
     areas: Vec<&'p AreaSet>,
 }
 
@@ -102,7 +101,7 @@ impl<'p> Lists<'p> {
 
     pub(super) fn signature(&self, caller: &Caller) -> Vec<bool> {
         let by_number = self.callers.iter().map(|list| caller.number().is_some_and(|number| list.matches(number)));
-        let on = |lists: &&[Arc<CallerSet>]| {
+        let on = |lists: &&[Common<CallerSet>]| {
             caller.number().is_some_and(|number| lists.iter().any(|list| list.contains(number)))
         };
         let by_list = self.on.iter().map(on);

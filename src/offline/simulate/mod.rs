@@ -241,7 +241,7 @@ pub(in crate::offline) fn target(number: &CompiledNumber, to: &CompiledTarget) -
 }
 
 fn name(number: &CompiledNumber, index: u16) -> String {
-    let destination = number.entry.destinations.get(usize::from(index));
+    let destination = number.destinations.get(usize::from(index));
     destination.map(|d| d.name.as_deref().unwrap_or(d.number.number().as_str()).to_owned()).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use super::served::{ChangedPart, Family, root_of};
 use super::store::{BillingPart, Offer};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::CallerPatterns;
-use crate::domain::routing::load::{LoadError, LoadedPart, load};
+use crate::domain::routing::load::{LoadError, LoadedPart, load_as};
 use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
 use crate::runtime::sentence::with_causes;
 
@@ -125,8 +125,9 @@ impl Holdings {
         Ok(Taken::Accepted(compiled))
     }
 
+    /// The text's digest has been held against the announced one.
     fn load(&mut self, offer: &Offer<'_>) -> Result<LoadedPart, String> {
-        match load(offer.text, &|digest| self.callers.get(digest).cloned()) {
+        match load_as(offer.text, offer.digest, &|digest| self.callers.get(digest).cloned()) {
             Ok(part) => Ok(part),
             Err(error) => {
                 if let LoadError::AwaitsCallers { .. } = error {

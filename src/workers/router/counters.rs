@@ -21,7 +21,7 @@ impl Counter {
 }
 
 /// Every way a message may end, as metrics name it.
-pub const SIP_OUTCOMES: [&str; 29] = [
+pub const SIP_OUTCOMES: [&str; 30] = [
     "redirected",
     "announced",
     "refused_number_unknown",
@@ -51,6 +51,7 @@ pub const SIP_OUTCOMES: [&str; 29] = [
     "peer_not_admitted",
     "send_failed",
     "too_large",
+    "peer_floods",
 ];
 
 /// Every way a connection may end, as metrics name it, in the order of [`ConnectionEnd`].
@@ -129,6 +130,8 @@ pub enum Transported {
     Handled(Handled),
     /// The source is in none of the listener's `peers`.
     PeerNotAdmitted,
+    /// The source brings so much that it is not read.
+    PeerFloods,
     /// The system did not take the answer; the peer will repeat its request.
     SendFailed,
 }
@@ -186,6 +189,7 @@ fn index(transported: Transported) -> usize {
         Transported::Handled(handled) => handled_index(handled),
         Transported::PeerNotAdmitted => 26,
         Transported::SendFailed => 27,
+        Transported::PeerFloods => 29,
     }
 }
 
@@ -224,6 +228,7 @@ mod tests {
         counters.count(Transported::Handled(Handled::Malformed(Fault::Version)));
         counters.count(Transported::Handled(Handled::Silent(Unanswerable::Unreadable)));
         counters.count(Transported::PeerNotAdmitted);
+        counters.count(Transported::PeerFloods);
         let counted: Vec<_> = counters.sip().filter(|(_, count)| *count == 1).map(|(name, _)| name).collect();
         assert_eq!(
             counted,
@@ -232,7 +237,8 @@ mod tests {
                 "refused_no_destination",
                 "unsupported_version",
                 "unreadable",
-                "peer_not_admitted"
+                "peer_not_admitted",
+                "peer_floods"
             ]
         );
     }

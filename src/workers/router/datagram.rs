@@ -2,23 +2,23 @@
 //! that is bound to all addresses of a host with several would otherwise answer from whichever the system prefers, and
 //! a peer drops what a stranger sends.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt,
-    sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::sending::{Answer, AskedAt, Sending};
 
 /// Datagrams read, and answers written, in one system call.
 pub(super) const BATCH: usize = 32;
-/// The largest UDP payload.
-const DATAGRAM_AT_MOST: usize = 65_535;
+/// What a datagram is read into: the largest UDP payload, and some more, so that no two begin at the same place of the
+/// processor's caches, which have few rows for all that lies 64 KiB apart.
+const ROOM: usize = 65_536 + 13 * 64;
 /// What the system keeps while this process is busy: some thousand requests.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 /// Ports of the system's choice that are tried.
@@ -82,69 +82,28 @@ pub(super) struct Received<'a> {
     pub source: SocketAddr,
 }
 
-/// Where a datagram was sent to, as the system is told when it answers.
-#[derive(Debug, Clone, Copy)]
-enum AskedAt {
-    /// At the address bound.
-    Bound,
-    V4(in_pktinfo),
-    V6(in6_pktinfo),
-}
-
-impl AskedAt {
-    fn is(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Bound, Self::Bound) => true,
-            (Self::V4(one), Self::V4(other)) => one.ipi_spec_dst.s_addr == other.ipi_spec_dst.s_addr,
-            (Self::V6(one), Self::V6(other)) => {
-                one.ipi6_addr.s6_addr == other.ipi6_addr.s6_addr && one.ipi6_ifindex == other.ipi6_ifindex
-            }
-            _ => false,
-        }
-    }
-}
-
-/// An answer on its way out.
-#[derive(Debug, Clone)]
-struct Answer {
-    text: Vec<u8>,
-    to: SockaddrStorage,
-    from: AskedAt,
-}
-
 /// One socket, and the buffers that it is read and written with: made once, and then nothing is allocated. Of one thread.
 pub(super) struct DatagramSocket {
     socket: Socket,
-    incoming: Vec<Vec<u8>>,
+    incoming: Vec<u8>,
     receiving: MultiHeaders<SockaddrStorage>,
     answers: Vec<Answer>,
     sending: Sending,
-}
-
-/// A header carries as many ancillary data as it has room for, so that each kind needs its own.
-struct Sending {
-    bound: MultiHeaders<SockaddrStorage>,
-    v4: MultiHeaders<SockaddrStorage>,
-    v6: MultiHeaders<SockaddrStorage>,
 }
 
 impl DatagramSocket {
     pub(super) fn new(socket: Socket) -> Self {
         let answer = Answer {
             text: Vec::with_capacity(2 * 1024),
-            to: SockaddrStorage::from(SocketAddr::from(([0, 0, 0, 0], 0))),
+            to: SocketAddr::from(([0, 0, 0, 0], 0)),
             from: AskedAt::Bound,
         };
         Self {
             socket,
-            incoming: vec![vec![0; DATAGRAM_AT_MOST]; BATCH],
+            incoming: vec![0; BATCH * ROOM],
             receiving: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in_pktinfo, in6_pktinfo))),
             answers: vec![answer; BATCH],
-            sending: Sending {
-                bound: MultiHeaders::preallocate(BATCH, None),
-                v4: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in_pktinfo))),
-                v6: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(in6_pktinfo))),
-            },
+            sending: Sending::new(),
         }
     }
 
@@ -160,11 +119,11 @@ impl DatagramSocket {
         let mut came = [None; BATCH];
         let count = receive(socket, incoming, receiving, &mut came, wait)?;
         let mut answered = 0;
-        for (buffer, arrival) in incoming.iter().zip(came.iter().take(count)) {
+        for (buffer, arrival) in incoming.chunks_exact(ROOM).zip(came.iter().take(count)) {
             let (Some(arrival), Some(place)) = (arrival, answers.get_mut(answered)) else { continue };
             let text = buffer.get(..arrival.length).unwrap_or_default();
             if let Some(to) = answer(Received { text, source: arrival.source }, &mut place.text) {
-                (place.to, place.from) = (SockaddrStorage::from(to), arrival.asked_at);
+                (place.to, place.from) = (to, arrival.asked_at);
                 answered += 1;
             }
         }
@@ -189,15 +148,15 @@ struct Arrival {
 
 fn receive(
     socket: &Socket,
-    incoming: &mut [Vec<u8>],
+    incoming: &mut [u8],
     receiving: &mut MultiHeaders<SockaddrStorage>,
     came: &mut [Option<Arrival>; BATCH],
     wait: Wait,
 ) -> io::Result<usize> {
     let flags = if wait == Wait::No { MsgFlags::MSG_DONTWAIT } else { MsgFlags::MSG_WAITFORONE };
-    let mut buffers = incoming.iter_mut();
+    let mut rooms = incoming.chunks_exact_mut(ROOM);
     let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
-        std::array::from_fn(|_| [IoSliceMut::new(buffers.next().map_or(&mut [][..], |buffer| buffer.as_mut_slice()))]);
+        std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or(&mut [][..]))]);
     let messages = match recvmmsg(socket.as_raw_fd(), receiving, slices.iter_mut(), flags, None) {
         Ok(messages) => messages,
         Err(Errno::EAGAIN | Errno::EINTR) => return Ok(0),
@@ -214,41 +173,6 @@ fn receive(
         });
     }
     Ok(count)
-}
-
-impl Sending {
-    /// Sends them all, those from one address together.
-    fn all(&mut self, socket: &Socket, mut answers: &[Answer], mut failed: impl FnMut()) {
-        while let Some(first) = answers.first() {
-            let alike = answers.iter().take_while(|answer| answer.from.is(first.from)).count();
-            let sent = self.some(socket, first.from, answers.get(..alike).unwrap_or_default());
-            if sent == 0 {
-                failed();
-            }
-            answers = answers.get(sent.max(1)..).unwrap_or_default();
-        }
-    }
-
-    /// How many of them the system took.
-    fn some(&mut self, socket: &Socket, from: AskedAt, answers: &[Answer]) -> usize {
-        let mut texts = answers.iter().map(|answer| answer.text.as_slice());
-        let slices: [[IoSlice<'_>; 1]; BATCH] =
-            std::array::from_fn(|_| [IoSlice::new(texts.next().unwrap_or_default())]);
-        let mut places = answers.iter().map(|answer| answer.to);
-        let addresses: [Option<SockaddrStorage>; BATCH] = std::array::from_fn(|_| places.next());
-        let (fd, slices) = (socket.as_raw_fd(), slices.iter().take(answers.len()));
-        let flags = MsgFlags::empty();
-        let sent = match &from {
-            AskedAt::Bound => sendmmsg(fd, &mut self.bound, slices, addresses, [], flags),
-            AskedAt::V4(info) => {
-                sendmmsg(fd, &mut self.v4, slices, addresses, [ControlMessage::Ipv4PacketInfo(info)], flags)
-            }
-            AskedAt::V6(info) => {
-                sendmmsg(fd, &mut self.v6, slices, addresses, [ControlMessage::Ipv6PacketInfo(info)], flags)
-            }
-        };
-        sent.map_or(0, Iterator::count)
-    }
 }
 
 fn socket_address(storage: &SockaddrStorage) -> Option<SocketAddr> {

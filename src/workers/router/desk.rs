@@ -2,12 +2,14 @@
 //! is counted.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counters::{RouterCounters, Transported};
 use super::listeners::{ListenerName, SipOptions};
 use super::shedding::Shedding;
 use super::sip::redirect::{Breach, Handled, Memory, Place, Reply, ReplyPort, answer};
+use crate::domain::routing::head::{CompiledHead, CompiledListener};
+use crate::domain::routing::plan::Plan;
 use crate::workers::plan::PlanStore;
 
 /// See the module's text.
@@ -40,13 +42,17 @@ impl Desk {
 
     /// Whether the listener, as it stands in the plan now, admits the peer.
     pub(super) fn admits(&self, source: SocketAddr) -> bool {
-        let plan = self.store.snapshot();
-        let head = plan.head(&self.name.gateway);
-        let listener = head.and_then(|head| head.listeners.iter().find(|listener| listener.name == self.name.listener));
-        listener.is_some_and(|listener| listener.admits(source.ip()))
+        self.admitting(&self.store.snapshot(), source).is_some()
     }
 
-    /// Where the answer to a datagram, written to `out`, goes, if there is one.
+    fn admitting<'p>(&self, plan: &'p Plan, source: SocketAddr) -> Option<(&'p CompiledHead, &'p CompiledListener)> {
+        let head = plan.head(&self.name.gateway)?;
+        let listener = head.listeners.iter().find(|listener| listener.name == self.name.listener)?;
+        listener.admits(source.ip()).then_some((head, listener))
+    }
+
+    /// Where the answer to a datagram, written to `out`, goes, if there is one. Of a peer that floods it is not read: on a
+    /// stream such a peer is slowed down instead, by what its connection holds.
     pub(super) fn answer(
         &self,
         source: SocketAddr,
@@ -54,10 +60,23 @@ impl Desk {
         memory: &mut Memory,
         out: &mut Vec<u8>,
     ) -> Option<SocketAddr> {
-        self.reply(source, datagram, None, memory, out)?.to
+        let (plan, now) = (self.store.snapshot(), self.options.clock.now());
+        let Some((head, listener)) = self.admitting(&plan, source) else {
+            self.counters.count(Transported::PeerNotAdmitted);
+            return None;
+        };
+        if let Some(shedding) = &memory.shedding
+            && !shedding.lock().unwrap_or_else(PoisonError::into_inner).reads(source.ip(), now)
+        {
+            self.counters.count(Transported::PeerFloods);
+            return None;
+        }
+        let reply = answer(&self.place(&plan, head, listener, None), source, datagram, now, memory, out);
+        self.count(reply.handled);
+        reply.to
     }
 
-    /// What became of a message of an admitted peer; `None` where the listener does not admit it.
+    /// What became of a message of an admitted peer on a stream; `None` where the listener does not admit it.
     pub(super) fn reply(
         &self,
         source: SocketAddr,
@@ -67,22 +86,30 @@ impl Desk {
         out: &mut Vec<u8>,
     ) -> Option<Reply> {
         let plan = self.store.snapshot();
-        let head = plan.head(&self.name.gateway);
-        let listener = head.and_then(|head| head.listeners.iter().find(|listener| listener.name == self.name.listener));
-        let (Some(head), Some(listener)) = (head, listener.filter(|listener| listener.admits(source.ip()))) else {
+        let Some((head, listener)) = self.admitting(&plan, source) else {
             self.counters.count(Transported::PeerNotAdmitted);
             return None;
         };
-        let place = Place {
-            plan: &plan,
+        let place = self.place(&plan, head, listener, breach);
+        let reply = answer(&place, source, message, self.options.clock.now(), memory, out);
+        self.count(reply.handled);
+        Some(reply)
+    }
+
+    fn place<'a>(
+        &self,
+        plan: &'a Plan,
+        head: &'a CompiledHead,
+        listener: &CompiledListener,
+        breach: Option<Breach>,
+    ) -> Place<'a> {
+        Place {
+            plan,
             head,
             breach,
             reply_port: if listener.force_rport { ReplyPort::Source } else { ReplyPort::Via },
             decision_parameter: self.options.answering.decision_parameter,
-        };
-        let reply = answer(&place, source, message, self.options.clock.now(), memory, out);
-        self.count(reply.handled);
-        Some(reply)
+        }
     }
 
     pub(super) fn count(&self, handled: Handled) {

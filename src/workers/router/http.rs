@@ -24,6 +24,7 @@ use super::guard::Guard;
 use super::sip::turns::TurnMemory;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::{Caller, FourHundred};
+use crate::domain::routing::compiled::GatewayId;
 use crate::domain::routing::decide::{CallFacts, decide, decide_at};
 use crate::domain::routing::decision::DecisionDocument;
 use crate::domain::routing::trace::{Explanation, Trace};
@@ -43,8 +44,8 @@ pub struct RouteApi {
     pub counters: Arc<RouterCounters>,
     /// By the listener's token or peers.
     pub guard: Arc<ArcSwap<Guard>>,
-    /// Only numbers of this gateway (`NAMESPACE/NAME`); `None` answers for all.
-    pub gateway: Option<String>,
+    /// Only numbers of this gateway; `None` answers for all.
+    gateway: Option<GatewayId>,
     pub clock: Clock,
     turns: Mutex<TurnMemory>,
 }
@@ -57,6 +58,7 @@ impl RouteApi {
         gateway: Option<String>,
         clock: Clock,
     ) -> Self {
+        let gateway = gateway.as_deref().map(GatewayId::of);
         Self { store, counters, guard, gateway, clock, turns: Mutex::default() }
     }
 }
@@ -217,7 +219,7 @@ impl RouteApi {
         let digest = Digest::of(facts.call_id.as_bytes());
         let request = digest.as_bytes().iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         let mut turns = SharedTurns { memory: &self.turns, request, now };
-        let decision = match &self.gateway {
+        let decision = match self.gateway {
             Some(gateway) => decide_at(&plan, gateway, facts, &mut turns, trace),
             None => decide(&plan, facts, &mut turns, trace),
         };
@@ -235,7 +237,7 @@ struct SharedTurns<'a> {
 impl Turns for SharedTurns<'_> {
     fn turn(&mut self, group: u64) -> u64 {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.of_request(self.request, self.now).turn(group)
+        memory.of_request(&|| self.request, self.now).turn(group)
     }
 }
 

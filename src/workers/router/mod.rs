@@ -12,6 +12,7 @@ pub mod dialler;
 pub mod guard;
 pub mod http;
 pub mod listeners;
+mod sending;
 pub mod shedding;
 pub mod sip;
 pub(crate) mod stream;

@@ -1,5 +1,6 @@
-//! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served. A repeated
-//! request takes nothing from its peer and gets the answer that it had.
+//! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served. Once a peer has
+//! used up half of that, a repeated request takes nothing more and gets the answer that it had. A peer that goes on in spite of that is not even
+//! read any more: an answer to each of its datagrams would be what keeps the others waiting.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,8 +13,11 @@ use super::sip::remembered::Remembered;
 /// Peers counted at once. Beyond it all begin anew.
 const PEERS_AT_MOST: usize = 4_096;
 const RETRY_AFTER_SECONDS: u16 = 1;
-/// One call, in the thousandths in which a bucket refills.
-const CALL: u64 = 1_000;
+/// One call or message, in the thousandths in which a bucket refills.
+const ONE: u64 = 1_000;
+/// Datagrams that are read for each call that a peer may bring: the call, its ACK, and as many again for repetitions,
+/// OPTIONS and calls that are told that they are too many.
+const MESSAGES: u64 = 4;
 
 /// Whether a new call is served now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub enum Admission {
     Shed { retry_after_seconds: u16 },
 }
 
-/// A bucket per peer, refilled by the millisecond, that holds one second's calls.
+/// Two buckets per peer, refilled by the millisecond, that hold one second's calls and one second's messages.
 #[derive(Debug)]
 pub struct Shedding {
     per_second: NonZeroU32,
@@ -32,8 +36,32 @@ pub struct Shedding {
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
-    left: u64,
+    calls: u64,
+    messages: u64,
     at: i64,
+}
+
+impl Bucket {
+    fn full(per_second: u64, at: i64) -> Self {
+        Self { calls: per_second * ONE, messages: per_second * MESSAGES * ONE, at }
+    }
+
+    fn refill(&mut self, per_second: u64, now: i64) {
+        // A clock set back refills nothing, and counts anew from there.
+        let passed = u64::try_from(now - self.at).unwrap_or(0);
+        let full = Self::full(per_second, now);
+        let filled = |left: u64, each: u64, full: u64| left.saturating_add(passed.saturating_mul(each)).min(full);
+        self.calls = filled(self.calls, per_second, full.calls);
+        self.messages = filled(self.messages, per_second * MESSAGES, full.messages);
+        self.at = now;
+    }
+}
+
+/// Whether there was one left.
+fn take(left: &mut u64) -> bool {
+    let taken = left.checked_sub(ONE);
+    *left = taken.unwrap_or(*left);
+    taken.is_some()
 }
 
 impl Shedding {
@@ -41,34 +69,40 @@ impl Shedding {
         Self { per_second, peers: HashMap::new(), said: Remembered::default() }
     }
 
-    /// Whether a call of the peer is served. `request` is what repetitions of one request have in common.
-    pub fn admit(&mut self, peer: IpAddr, request: u64, now: Timestamp) -> Admission {
+    /// Whether a call of the peer is served. `request` gives what repetitions of one request have in common; a peer with
+    /// half of its calls left, as nearly all of them have nearly always, is not asked for it.
+    pub fn admit(&mut self, peer: IpAddr, request: impl FnOnce() -> u64, now: Timestamp) -> Admission {
+        let plenty = Bucket::full(u64::from(self.per_second.get()), 0).calls / 2;
+        let bucket = self.bucket(peer, now);
+        if bucket.calls > plenty && take(&mut bucket.calls) {
+            return Admission::Admit;
+        }
+        let request = request();
         if let Some(said) = self.said.get(&request, now) {
             return said;
         }
-        let admission = self.admit_new(peer, u64::from(self.per_second.get()), now);
+        let admission = if take(&mut self.bucket(peer, now).calls) {
+            Admission::Admit
+        } else {
+            Admission::Shed { retry_after_seconds: RETRY_AFTER_SECONDS }
+        };
         self.said.put(request, admission);
         admission
     }
 
-    fn admit_new(&mut self, peer: IpAddr, per_second: u64, now: Timestamp) -> Admission {
+    /// Whether a datagram of the peer is read.
+    pub fn reads(&mut self, peer: IpAddr, now: Timestamp) -> bool {
+        take(&mut self.bucket(peer, now).messages)
+    }
+
+    fn bucket(&mut self, peer: IpAddr, now: Timestamp) -> &mut Bucket {
         if self.peers.len() >= PEERS_AT_MOST && !self.peers.contains_key(&peer) {
             self.peers.clear();
         }
-        let full = per_second * CALL;
-        let now = now.as_millisecond();
-        let bucket = self.peers.entry(peer).or_insert(Bucket { left: full, at: now });
-        // A clock set back refills nothing, and counts anew from there.
-        let passed = u64::try_from(now - bucket.at).unwrap_or(0);
-        bucket.left = bucket.left.saturating_add(passed.saturating_mul(per_second)).min(full);
-        bucket.at = now;
-        match bucket.left.checked_sub(CALL) {
-            Some(left) => {
-                bucket.left = left;
-                Admission::Admit
-            }
-            None => Admission::Shed { retry_after_seconds: RETRY_AFTER_SECONDS },
-        }
+        let (per_second, now) = (u64::from(self.per_second.get()), now.as_millisecond());
+        let bucket = self.peers.entry(peer).or_insert_with(|| Bucket::full(per_second, now));
+        bucket.refill(per_second, now);
+        bucket
     }
 }
 
@@ -84,7 +118,7 @@ mod tests {
         let mut calls = 0;
         let mut admitted = |peer, millisecond| {
             calls += 1;
-            shedding.admit(peer, calls, at(millisecond)) == Admission::Admit
+            shedding.admit(peer, || calls, at(millisecond)) == Admission::Admit
         };
         assert_eq!((0..20).filter(|_| admitted(one, 0)).count(), 10);
         assert!(admitted(other, 0));
@@ -94,17 +128,30 @@ mod tests {
     }
 
     #[test]
-    fn a_repetition_takes_nothing_and_gets_the_same_answer() {
-        let mut shedding = Shedding::new(NonZeroU32::new(2).unwrap());
+    fn a_peer_that_goes_on_is_not_read_until_it_slows_down() {
+        let mut shedding = Shedding::new(NonZeroU32::new(10).unwrap());
+        let at = |millisecond: i64| Timestamp::from_millisecond(1_795_000_000_000 + millisecond).unwrap();
+        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert_eq!((0..100).filter(|_| shedding.reads(one, at(0))).count(), 40);
+        assert!(shedding.reads(other, at(0)));
+        assert_eq!((0..100).filter(|_| shedding.reads(one, at(100))).count(), 4);
+        assert_eq!(shedding.admit(one, || 1, at(100)), Admission::Admit, "calls are counted by themselves");
+    }
+
+    #[test]
+    fn a_repetition_takes_nothing_and_gets_the_same_answer_once_half_is_used_up() {
+        let mut shedding = Shedding::new(NonZeroU32::new(4).unwrap());
         let peer = "10.0.0.1".parse().unwrap();
         let at = |millisecond: i64| Timestamp::from_millisecond(1_795_000_000_000 + millisecond).unwrap();
+        let mut admit = |request: u64, millisecond: i64| shedding.admit(peer, || request, at(millisecond));
+        assert_eq!([admit(7, 0), admit(8, 0)], [Admission::Admit; 2]);
         for _ in 0..9 {
-            assert_eq!(shedding.admit(peer, 1, at(0)), Admission::Admit);
+            assert_eq!(admit(1, 0), Admission::Admit);
         }
-        assert_eq!(shedding.admit(peer, 2, at(0)), Admission::Admit);
-        let shed = shedding.admit(peer, 3, at(0));
+        assert_eq!(admit(2, 0), Admission::Admit);
+        let shed = admit(3, 0);
         assert!(matches!(shed, Admission::Shed { .. }));
-        assert_eq!(shedding.admit(peer, 3, at(5_000)), shed);
-        assert_eq!(shedding.admit(peer, 4, at(5_000)), Admission::Admit);
+        assert_eq!(admit(3, 400), shed, "there would be room for one again");
+        assert_eq!(admit(4, 400), Admission::Admit);
     }
 }

@@ -26,11 +26,9 @@ pub(super) fn write(
     let mut preference = Preference(10);
     let parameter = decision_parameter(place, decision);
     for destination in destinations.iter() {
-        answer.bytes(b"Contact: <");
         contact(answer, place, destination, parameter.as_ref());
         passed_on(answer, &place.head.pass_headers, request);
-        answer.bytes(b">;q=");
-        answer.bytes(&preference.next().text());
+        answer.bytes(&preference.next().after_uri());
         if let Some(seconds) = destination.ring_seconds {
             answer.bytes(b";x-ring-seconds=");
             answer.decimal(seconds.into());
@@ -42,7 +40,7 @@ pub(super) fn write(
     }
 }
 
-/// `sip:NUMBER@TRUNK;user=phone`
+/// `Contact: <sip:NUMBER@TRUNK;user=phone`
 fn contact(
     answer: &mut Answer<'_>,
     place: &Place<'_>,
@@ -52,18 +50,15 @@ fn contact(
     let trunk = &place.head.trunk;
     match trunk.number_format {
         NumberFormat::National => {
-            answer.bytes(b"sip:");
+            answer.bytes(b"Contact: <sip:");
             answer.bytes(destination.number.number().as_str().as_bytes());
         }
         NumberFormat::E164 => {
-            answer.bytes(b"sip:+");
+            answer.bytes(b"Contact: <sip:+");
             answer.bytes(destination.number.e164().as_str().as_bytes());
         }
     }
-    answer.bytes(b"@");
-    answer.bytes(trunk.authority.as_bytes());
-    answer.bytes(b";user=phone");
-    answer.bytes(trunk.transport_parameter().as_bytes());
+    answer.bytes(trunk.after_number.as_bytes());
     if let Some(decision) = decision {
         answer.text(format_args!(";decision={decision}"));
     }
@@ -119,6 +114,12 @@ impl Quality {
     /// `1.0` to `0.0`
     fn text(&self) -> [u8; 3] {
         [b'0' + self.0 / 10, b'.', b'0' + self.0 % 10]
+    }
+
+    /// `>;q=1.0` to `>;q=0.0`
+    fn after_uri(&self) -> [u8; 7] {
+        let [whole, point, tenth] = self.text();
+        [b'>', b';', b'q', b'=', whole, point, tenth]
     }
 }
 

@@ -208,7 +208,7 @@ impl Exchange<'_> {
             && let Admission::Shed { retry_after_seconds } = shedding
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .admit(self.source.ip(), self.request_hash(), self.now)
+                .admit(self.source.ip(), || self.request_hash(), self.now)
         {
             let mut answer = self.begin(out, 503, "Service Unavailable");
             reason(&mut answer, 42, "Switching equipment congestion");
@@ -235,8 +235,9 @@ impl Exchange<'_> {
         // Call-IDs are ASCII; one that is not draws like an empty one, and is answered alike each time.
         let call_id = std::str::from_utf8(self.request.call_id).unwrap_or_default();
         let facts = CallFacts { to, caller: caller(self.request), at: self.now, call_id };
-        let mut turns = turns.of_request(self.request_hash(), self.now);
-        let decision = decide_at(self.place.plan, &self.place.head.gateway, &facts, &mut turns, &mut ());
+        let hash = || self.request_hash();
+        let mut turns = turns.of_request(&hash, self.now);
+        let decision = decide_at(self.place.plan, self.place.head.id, &facts, &mut turns, &mut ());
         match decision.outcome {
             Outcome::Refuse(reason) => self.refuse(reason, out),
             Outcome::Announce { announcement, .. } => {

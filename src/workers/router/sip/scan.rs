@@ -14,6 +14,26 @@ const VIAS_AT_MOST: usize = 40;
 /// Bytes of a header field's value that is copied into the answer.
 const VALUE_AT_MOST: usize = 4_096;
 
+/// Lines of Via in their order. More than a few are seldom, and are read again from the header where they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Vias<'a> {
+    first: [&'a [u8]; 4],
+    count: usize,
+}
+
+impl<'a> Vias<'a> {
+    fn push(&mut self, line: &'a [u8]) -> Result<(), Fault> {
+        if self.count == VIAS_AT_MOST {
+            return Err(Fault::TooMany);
+        }
+        if let Some(slot) = self.first.get_mut(self.count) {
+            *slot = line;
+        }
+        self.count += 1;
+        Ok(())
+    }
+}
+
 /// Values of a header field that may stand on several lines, in their order.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a, const MOST: usize> {
@@ -102,9 +122,10 @@ pub enum Unanswerable {
 pub struct Request<'a> {
     pub method: &'a [u8],
     pub uri: &'a [u8],
-    pub vias: Lines<'a, VIAS_AT_MOST>,
+    vias: Vias<'a>,
     pub top_via: Via<'a>,
     pub from: &'a [u8],
+    pub from_uri: &'a [u8],
     pub from_tag: &'a [u8],
     pub to: &'a [u8],
     pub has_to_tag: bool,
@@ -123,23 +144,35 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// The values of Via, a line each, in their order.
+    pub fn vias(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let beyond = if self.vias.count > self.vias.first.len() { self.fields } else { &[] };
+        let beyond = fields(beyond).filter(|(name, _)| matches!(Field::named(name), Some(Field::Via)));
+        let beyond = beyond.map(|(_, value)| value).skip(self.vias.first.len());
+        self.vias.first.iter().take(self.vias.count).copied().chain(beyond.take(VIAS_AT_MOST - self.vias.first.len()))
+    }
+
     /// The value of the first field of this name; compact forms are not looked for.
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        let mut rest = self.fields;
-        while let Some((field, after)) = split_field(rest).filter(|(field, _)| !field.is_empty()) {
-            rest = after;
-            let (named, value) = field.split_at_checked(memchr(b':', field).unwrap_or(0))?;
-            if trim(named).eq_ignore_ascii_case(name.as_bytes()) {
-                return Some(trim(value.get(1..).unwrap_or_default()));
-            }
-        }
-        None
+        fields(self.fields).find(|(named, _)| named.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
+}
+
+/// Names and values of a header, up to the empty line that ends it. What has no colon has an empty name.
+fn fields(mut header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        let (field, after) = split_field(header).filter(|(field, _)| !field.is_empty())?;
+        header = after;
+        let (name, value) = field.split_at_checked(memchr(b':', field).unwrap_or(0))?;
+        Some((trim(name), trim(value.get(1..).unwrap_or_default())))
+    })
 }
 
 #[derive(Default)]
 struct Collected<'a> {
-    vias: Lines<'a, VIAS_AT_MOST>,
+    vias: Vias<'a>,
+    /// Longer than can be copied.
+    long_via: bool,
     from: Option<&'a [u8]>,
     to: Option<&'a [u8]>,
     call_id: Option<&'a [u8]>,
@@ -156,18 +189,23 @@ impl<'a> Collected<'a> {
         self.fault.get_or_insert(fault);
     }
 
-    /// The tag of From or To.
-    fn tag_of(&mut self, address: &'a [u8]) -> Option<&'a [u8]> {
-        let parsed = parse_address(address);
-        if parsed.is_none() {
-            self.fault(Fault::Address);
+    /// URI and tag of From or To.
+    fn address(&mut self, address: &'a [u8]) -> (&'a [u8], Option<&'a [u8]>) {
+        match parse_address(address) {
+            Some(address) => (address.uri, parameter(address.parameters, b"tag")),
+            None => {
+                self.fault(Fault::Address);
+                (&[], None)
+            }
         }
-        parameter(parsed?.parameters, b"tag")
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
         let result = match Field::named(name) {
-            Some(Field::Via) => self.vias.push(value),
+            Some(Field::Via) => {
+                self.long_via |= value.len() > VALUE_AT_MOST;
+                self.vias.push(value)
+            }
             Some(Field::From) => once(&mut self.from, value),
             Some(Field::To) => once(&mut self.to, value),
             Some(Field::CallId) => once(&mut self.call_id, value),
@@ -281,7 +319,10 @@ fn finish<'a>(
     fields: &'a [u8],
     body: &[u8],
 ) -> Result<Request<'a>, Unanswerable> {
-    let Some(via) = seen.vias.iter().next() else { return Err(Unanswerable::Unreadable) };
+    if seen.vias.count == 0 {
+        return Err(Unanswerable::Unreadable);
+    }
+    let [via, ..] = seen.vias.first;
     if seen.from.is_none() || seen.to.is_none() || seen.call_id.is_none() || seen.cseq.is_none() {
         // What is not even a request line may be anything.
         if uri.is_empty() {
@@ -294,7 +335,7 @@ fn finish<'a>(
     let (call_id, cseq) = (seen.call_id.unwrap_or_default(), seen.cseq.unwrap_or_default());
     // An answer goes where the top Via says, so a Via beyond reading is beyond answering.
     let top_via = parse_via(via).ok_or(Unanswerable::Unreadable)?;
-    if seen.vias.iter().any(|line| line.len() > VALUE_AT_MOST) {
+    if seen.long_via {
         return Err(Unanswerable::Unreadable);
     }
     if values(top_via.rest).skip(1).any(|via| via.iter().all(|byte| byte.is_ascii_whitespace() || *byte == b';')) {
@@ -307,7 +348,7 @@ fn finish<'a>(
     if call_id.is_empty() || call_id.iter().any(u8::is_ascii_whitespace) {
         seen.fault(Fault::CallId);
     }
-    let (from_tag, to_tag) = (seen.tag_of(from), seen.tag_of(to));
+    let ((from_uri, from_tag), (_, to_tag)) = (seen.address(from), seen.address(to));
     let cseq_number = match parse_cseq(cseq) {
         Some((number, named)) if named == method => number,
         _ => {
@@ -321,6 +362,7 @@ fn finish<'a>(
         vias: seen.vias,
         top_via,
         from,
+        from_uri,
         from_tag: from_tag.unwrap_or_default(),
         to,
         has_to_tag: to_tag.is_some(),

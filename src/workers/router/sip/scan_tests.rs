@@ -17,7 +17,7 @@ fn long_compact_and_folded_fields_are_read() {
     let request = scan(INVITE.as_bytes()).unwrap();
     assert_eq!(request.fault, None);
     assert_eq!((request.method, request.uri), (&b"INVITE"[..], &b"sip:4001000868@10.0.0.1"[..]));
-    assert_eq!(request.vias.iter().count(), 2);
+    assert_eq!(request.vias().count(), 2);
     assert_eq!((request.top_via.host, request.top_via.port), (&b"10.0.0.7"[..], Some(5070)));
     assert!(request.top_via.asks_rport && request.top_via.rest.starts_with(b", SIP"));
     assert_eq!(request.top_via.branch, b"z9hG4bKabc");

@@ -98,7 +98,7 @@ pub fn caller(request: &Request<'_>) -> Caller {
             return if withheld { Caller::anonymous_from(digits.as_str()) } else { Caller::parse(digits.as_str()) };
         }
     }
-    match parse_address(request.from).and_then(|address| number_of(address.uri)) {
+    match number_of(request.from_uri) {
         Some(digits) if !withheld => Caller::parse(digits.as_str()),
         _ => Caller::parse(""),
     }

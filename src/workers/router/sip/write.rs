@@ -96,7 +96,7 @@ impl<'o> Answer<'o> {
         }
         self.folded(top.rest);
         self.bytes(b"\r\n");
-        for line in request.vias.iter().skip(1) {
+        for line in request.vias().skip(1) {
             self.repeat(b"Via: ", line);
         }
     }
