@@ -75,8 +75,11 @@ fn main() {
     if wanted("decide") {
         alone::header();
         alone::number_rows();
-        [1_000, 100_000, 1_000_000].into_iter().for_each(|numbers| alone::decide_rows(numbers, Rules::Alike));
-        alone::decide_rows(100_000, Rules::Own);
+        for (numbers, rules) in
+            [(1_000, Rules::Alike), (100_000, Rules::Alike), (1_000_000, Rules::Alike), (100_000, Rules::Own)]
+        {
+            alone::decide_rows(numbers, rules);
+        }
     }
     if wanted("load") {
         alone::load(100_000);

@@ -5,6 +5,7 @@
 //! for the person who can mend them. So there is one reading of an entry, not two.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use smallvec::SmallVec;
 
@@ -14,7 +15,7 @@ use super::compiled::{
     CompiledScreening, CompiledTarget, NEAR, Name, PeriodSet,
 };
 use super::document::{
-    CallerListName, DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target,
+    CallerListName, DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target, When,
 };
 use super::shared::Shared;
 use crate::domain::numbering::{Area, CallerPattern, CallerPatterns, Destination};
@@ -62,8 +63,10 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    pub(super) fn refuse(&mut self, field: impl Into<String>, sentence: impl Into<String>) {
-        self.violations.push(Violation { field: field.into(), sentence: sentence.into() });
+    /// A field's path comes as what it would be written from: nobody writes the path of a field that stands, and an entry
+    /// has some dozen.
+    pub(super) fn refuse(&mut self, field: impl fmt::Display, sentence: impl Into<String>) {
+        self.violations.push(Violation { field: field.to_string(), sentence: sentence.into() });
     }
 
     pub(super) fn destinations(&mut self, entry: &NumberEntry) -> SmallVec<[CompiledDestination; NEAR]> {
@@ -87,7 +90,7 @@ impl<'a> Compiler<'a> {
             when_exceeded: entry
                 .when_exceeded
                 .as_deref()
-                .and_then(|name| self.announcement("limits.whenExceeded.announcement", name)),
+                .and_then(|name| self.announcement(format_args!("limits.whenExceeded.announcement"), name)),
             when_exhausted: entry.when_exhausted.as_ref().and_then(|exhausted| self.exhausted(exhausted)),
         }
     }
@@ -95,13 +98,13 @@ impl<'a> Compiler<'a> {
     fn distinct(&mut self, list: &str, names: &[&str]) {
         for (index, name) in names.iter().enumerate() {
             if names.iter().take(index).any(|earlier| earlier == name) {
-                self.refuse(format!("{list}[{name}]"), "the name stands twice; each needs its own");
+                self.refuse(format_args!("{list}[{name}]"), "the name stands twice; each needs its own");
             }
         }
     }
 
     fn destination(&mut self, entry: &DestinationEntry) -> Option<CompiledDestination> {
-        let compiled = self.dialled(&format!("destinations[{}].number", entry.name), &entry.number)?;
+        let compiled = self.dialled(format_args!("destinations[{}].number", entry.name), &entry.number)?;
         Some(CompiledDestination {
             name: Some(self.shared.name(&entry.name)),
             ring_seconds: entry.ring_seconds,
@@ -109,7 +112,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn dialled(&mut self, field: &str, text: &str) -> Option<CompiledDestination> {
+    fn dialled(&mut self, field: fmt::Arguments<'_>, text: &str) -> Option<CompiledDestination> {
         match Destination::parse(text) {
             Ok(number) => Some(CompiledDestination { name: None, number, ring_seconds: None }),
             Err(error) => {
@@ -120,10 +123,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn group(&mut self, group: &GroupEntry) -> CompiledGroup {
-        let field = format!("groups[{}]", group.name);
+        let field = format_args!("groups[{}]", group.name);
         if group.members.len() > MEMBERS_AT_MOST {
             self.refuse(
-                format!("{field}.members"),
+                format_args!("{field}.members"),
                 format!("has {} items, at most {MEMBERS_AT_MOST} are served", group.members.len()),
             );
         }
@@ -134,83 +137,84 @@ impl<'a> Compiler<'a> {
             strategy: group.strategy,
             members: members
                 .iter()
-                .filter_map(|name| self.destination_index(&format!("{field}.members[{name}].destination"), name))
+                .filter_map(|name| self.destination_index(format_args!("{field}.members[{name}].destination"), name))
                 .collect(),
             percents: group.members.iter().map(|member| member.percent.unwrap_or(0)).collect(),
             overflow: group
                 .overflow
                 .iter()
-                .filter_map(|name| self.destination_index(&format!("{field}.overflow"), name))
+                .filter_map(|name| self.destination_index(format_args!("{field}.overflow"), name))
                 .collect(),
         }
     }
 
     fn screening(&mut self, screening: &Screening) -> CompiledScreening {
         CompiledScreening {
-            deny_callers: self.patterns("screening.denyCallers", &screening.deny_callers),
-            deny_areas: self.areas("screening.denyAreas", &screening.deny_areas),
-            only_areas: self.areas("screening.onlyAreas", &screening.only_areas),
+            deny_callers: self.patterns(format_args!("screening.denyCallers"), &screening.deny_callers),
+            deny_areas: self.areas(format_args!("screening.denyAreas"), &screening.deny_areas),
+            only_areas: self.areas(format_args!("screening.onlyAreas"), &screening.only_areas),
             anonymous: screening.anonymous,
         }
     }
 
     fn rule(&mut self, rule: &RuleEntry) -> Option<CompiledRule> {
-        let field = format!("rules[{}]", rule.name);
-        let when = rule.when.clone().unwrap_or_default();
+        let field = format_args!("rules[{}]", rule.name);
+        let every_call = When::default();
+        let when = rule.when.as_ref().unwrap_or(&every_call);
         let periods = if when.periods.is_empty() {
             None
         } else {
-            Some(self.periods(&format!("{field}.when.periods"), &when.periods))
+            Some(self.periods(format_args!("{field}.when.periods"), &when.periods))
         };
-        let callers = self.patterns(&format!("{field}.when.callers"), &when.callers);
-        let caller_lists = self.caller_lists(&format!("{field}.when.callerLists"), &when.caller_lists);
-        let areas = self.areas(&format!("{field}.when.callerAreas"), &when.caller_areas);
+        let callers = self.patterns(format_args!("{field}.when.callers"), &when.callers);
+        let caller_lists = self.caller_lists(format_args!("{field}.when.callerLists"), &when.caller_lists);
+        let areas = self.areas(format_args!("{field}.when.callerAreas"), &when.caller_areas);
         if let Target::Number(_) = rule.to {
             self.refuse(
-                format!("{field}.to.number"),
+                format_args!("{field}.to.number"),
                 "only an override may name a number; list it under destinations and name it",
             );
             return None;
         }
-        let to = self.target(&format!("{field}.to"), &rule.to)?;
+        let to = self.target(format_args!("{field}.to"), &rule.to)?;
         let caller_areas = if when.caller_areas.is_empty() { None } else { Some(areas) };
         Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, caller_lists, caller_areas, to })
     }
 
     /// A rule's or an override's target.
-    pub(super) fn target(&mut self, field: &str, target: &Target) -> Option<CompiledTarget> {
+    pub(super) fn target(&mut self, field: fmt::Arguments<'_>, target: &Target) -> Option<CompiledTarget> {
         match target {
             Target::Destination(name) => {
-                self.destination_index(&format!("{field}.destination"), name).map(CompiledTarget::Destination)
+                self.destination_index(format_args!("{field}.destination"), name).map(CompiledTarget::Destination)
             }
             Target::Group(name) => {
                 let index = index_of(&self.groups, name);
                 if index.is_none() {
                     let sentence = absent("group", name, &self.groups);
-                    self.refuse(format!("{field}.group"), sentence);
+                    self.refuse(format_args!("{field}.group"), sentence);
                 }
                 index.map(CompiledTarget::Group)
             }
             Target::Announcement(name) => {
-                self.announcement(&format!("{field}.announcement"), name).map(CompiledTarget::Announcement)
+                self.announcement(format_args!("{field}.announcement"), name).map(CompiledTarget::Announcement)
             }
-            Target::Number(text) => {
-                self.dialled(&format!("{field}.number"), text).map(|number| CompiledTarget::Number(Box::new(number)))
-            }
+            Target::Number(text) => self
+                .dialled(format_args!("{field}.number"), text)
+                .map(|number| CompiledTarget::Number(Box::new(number))),
         }
     }
 
     fn exhausted(&mut self, exhausted: &Exhausted) -> Option<CompiledExhausted> {
         match exhausted {
             Exhausted::Announcement(name) => {
-                self.announcement("whenExhausted.announcement", name).map(CompiledExhausted::Announcement)
+                self.announcement(format_args!("whenExhausted.announcement"), name).map(CompiledExhausted::Announcement)
             }
             Exhausted::Release(release) => Some(CompiledExhausted::Release(*release)),
         }
     }
 
     /// An announcement's name may become the user part of a URI, so its characters are those of an object's name.
-    fn announcement(&mut self, field: &str, name: &str) -> Option<Name> {
+    fn announcement(&mut self, field: fmt::Arguments<'_>, name: &str) -> Option<Name> {
         let plain = (1..=63).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
         if !plain {
@@ -222,7 +226,7 @@ impl<'a> Compiler<'a> {
         plain.then(|| self.shared.name(name))
     }
 
-    fn destination_index(&mut self, field: &str, name: &str) -> Option<u16> {
+    fn destination_index(&mut self, field: fmt::Arguments<'_>, name: &str) -> Option<u16> {
         let index = index_of(&self.destinations, name);
         if index.is_none() {
             let sentence = absent("destination", name, &self.destinations);
@@ -231,7 +235,7 @@ impl<'a> Compiler<'a> {
         index
     }
 
-    fn patterns(&mut self, field: &str, texts: &[String]) -> Option<Common<CallerPatterns>> {
+    fn patterns(&mut self, field: fmt::Arguments<'_>, texts: &[String]) -> Option<Common<CallerPatterns>> {
         let mut patterns = Vec::with_capacity(texts.len());
         for text in texts {
             match text.parse::<CallerPattern>() {
@@ -242,7 +246,11 @@ impl<'a> Compiler<'a> {
         if patterns.is_empty() { None } else { Some(self.shared.patterns(patterns)) }
     }
 
-    fn caller_lists(&mut self, field: &str, named: &[CallerListName]) -> Option<Box<[Common<CallerSet>]>> {
+    fn caller_lists(
+        &mut self,
+        field: fmt::Arguments<'_>,
+        named: &[CallerListName],
+    ) -> Option<Box<[Common<CallerSet>]>> {
         let known = self.lists?;
         let mut sets = Vec::with_capacity(named.len());
         for list in named {
@@ -257,7 +265,10 @@ impl<'a> Compiler<'a> {
         if sets.is_empty() { None } else { Some(sets.into()) }
     }
 
-    fn areas(&mut self, field: &str, texts: &[String]) -> AreaSet {
+    fn areas(&mut self, field: fmt::Arguments<'_>, texts: &[String]) -> AreaSet {
+        if texts.is_empty() {
+            return AreaSet::default();
+        }
         let mut areas = Vec::with_capacity(texts.len());
         for text in texts {
             match text.parse::<Area>() {
@@ -271,7 +282,7 @@ impl<'a> Compiler<'a> {
         self.shared.areas(areas)
     }
 
-    fn periods(&mut self, field: &str, names: &[String]) -> PeriodSet {
+    fn periods(&mut self, field: fmt::Arguments<'_>, names: &[String]) -> PeriodSet {
         let mut set = PeriodSet::default();
         let Some(known) = self.periods else {
             self.refuse(field, "needs a schedule: set scheduleRef, or take the periods away");

@@ -303,7 +303,7 @@ fn compile_number(
     let ways = compiler.entry(entry);
     let mut overrides = Vec::new();
     for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
-        if let Some(to) = compiler.target(&format!("overrides[{}].to", item.name), &item.to) {
+        if let Some(to) = compiler.target(format_args!("overrides[{}].to", item.name), &item.to) {
             overrides.push(CompiledOverride {
                 name: item.name.as_str().into(),
                 from: item.from,

@@ -129,7 +129,7 @@ impl Listeners {
                 house.store.clone(),
                 house.router_counters.clone(),
                 gate.route,
-                Some(gateway.to_owned()),
+                Some(gateway),
                 house.options.clock,
             );
             routes = routes.merge(route_api(Arc::new(api)));

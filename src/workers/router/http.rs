@@ -55,10 +55,10 @@ impl RouteApi {
         store: Arc<PlanStore>,
         counters: Arc<RouterCounters>,
         guard: Arc<ArcSwap<Guard>>,
-        gateway: Option<String>,
+        gateway: Option<&str>,
         clock: Clock,
     ) -> Self {
-        let gateway = gateway.as_deref().map(GatewayId::of);
+        let gateway = gateway.map(GatewayId::of);
         Self { store, counters, guard, gateway, clock, turns: Mutex::default() }
     }
 }

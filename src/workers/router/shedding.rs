@@ -72,9 +72,9 @@ impl Shedding {
     /// Whether a call of the peer is served. `request` gives what repetitions of one request have in common; a peer with
     /// half of its calls left, as nearly all of them have nearly always, is not asked for it.
     pub fn admit(&mut self, peer: IpAddr, request: impl FnOnce() -> u64, now: Timestamp) -> Admission {
-        let plenty = Bucket::full(u64::from(self.per_second.get()), 0).calls / 2;
+        let half = Bucket::full(u64::from(self.per_second.get()), 0).calls / 2;
         let bucket = self.bucket(peer, now);
-        if bucket.calls > plenty && take(&mut bucket.calls) {
+        if bucket.calls >= half + ONE && take(&mut bucket.calls) {
             return Admission::Admit;
         }
         let request = request();

@@ -215,13 +215,8 @@ async fn http(store: &Arc<PlanStore>, counters: &Arc<RouterCounters>) -> (Socket
     let guard = |token| {
         Arc::new(ArcSwap::from_pointee(Guard { token: Asked::Token(Token::new(token).unwrap()), peers: vec![] }))
     };
-    let route = RouteApi::new(
-        Arc::clone(store),
-        Arc::clone(counters),
-        guard("switch"),
-        Some("telephony/east".into()),
-        Clock::SYSTEM,
-    );
+    let route =
+        RouteApi::new(Arc::clone(store), Arc::clone(counters), guard("switch"), Some("telephony/east"), Clock::SYSTEM);
     let plan = PlanApi { store: Arc::clone(store), guard: guard("operator"), family: Family::Routing };
     let app = route_api(Arc::new(route)).merge(plan_api(Arc::new(plan)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

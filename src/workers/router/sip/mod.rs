@@ -5,6 +5,7 @@
 
 mod contacts;
 pub mod fields;
+mod lines;
 pub mod redirect;
 pub mod remembered;
 pub mod scan;

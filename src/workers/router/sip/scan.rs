@@ -5,64 +5,13 @@
 
 use memchr::memchr;
 
-use super::fields::{Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim, values};
+use super::fields::{Address, Via, is_token, number, parameter, parse_address, parse_cseq, parse_via, trim, values};
+use super::lines::{Lines, Vias};
 
 /// Header fields looked at; a request with more is a fault.
 const HEADERS_AT_MOST: usize = 256;
-/// Lines of Via: what a request passes through on its way.
-const VIAS_AT_MOST: usize = 40;
 /// Bytes of a header field's value that is copied into the answer.
 const VALUE_AT_MOST: usize = 4_096;
-
-/// Lines of Via in their order. More than a few are seldom, and are read again from the header where they are.
-#[derive(Debug, Clone, Copy, Default)]
-struct Vias<'a> {
-    first: [&'a [u8]; 4],
-    count: usize,
-}
-
-impl<'a> Vias<'a> {
-    fn push(&mut self, line: &'a [u8]) -> Result<(), Fault> {
-        if self.count == VIAS_AT_MOST {
-            return Err(Fault::TooMany);
-        }
-        if let Some(slot) = self.first.get_mut(self.count) {
-            *slot = line;
-        }
-        self.count += 1;
-        Ok(())
-    }
-}
-
-/// Values of a header field that may stand on several lines, in their order.
-#[derive(Debug, Clone, Copy)]
-pub struct Lines<'a, const MOST: usize> {
-    lines: [&'a [u8]; MOST],
-    count: usize,
-}
-
-impl<const MOST: usize> Default for Lines<'_, MOST> {
-    fn default() -> Self {
-        Self { lines: [&[]; MOST], count: 0 }
-    }
-}
-
-impl<'a, const MOST: usize> Lines<'a, MOST> {
-    fn push(&mut self, line: &'a [u8]) -> Result<(), Fault> {
-        let slot = self.lines.get_mut(self.count).ok_or(Fault::TooMany)?;
-        *slot = line;
-        self.count += 1;
-        Ok(())
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.lines.iter().take(self.count).copied()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-}
 
 /// What is wrong with a request that can still be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,10 +95,9 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The values of Via, a line each, in their order.
     pub fn vias(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
-        let beyond = if self.vias.count > self.vias.first.len() { self.fields } else { &[] };
-        let beyond = fields(beyond).filter(|(name, _)| matches!(Field::named(name), Some(Field::Via)));
-        let beyond = beyond.map(|(_, value)| value).skip(self.vias.first.len());
-        self.vias.first.iter().take(self.vias.count).copied().chain(beyond.take(VIAS_AT_MOST - self.vias.first.len()))
+        let again = if self.vias.are_all_at_hand() { &[] } else { self.fields };
+        let again = fields(again).filter(|(name, _)| matches!(Field::named(name), Some(Field::Via)));
+        self.vias.with(again.map(|(_, value)| value))
     }
 
     /// The value of the first field of this name; compact forms are not looked for.
@@ -191,13 +139,11 @@ impl<'a> Collected<'a> {
 
     /// URI and tag of From or To.
     fn address(&mut self, address: &'a [u8]) -> (&'a [u8], Option<&'a [u8]>) {
-        match parse_address(address) {
-            Some(address) => (address.uri, parameter(address.parameters, b"tag")),
-            None => {
-                self.fault(Fault::Address);
-                (&[], None)
-            }
-        }
+        let Some(Address { uri, parameters }) = parse_address(address) else {
+            self.fault(Fault::Address);
+            return (&[], None);
+        };
+        (uri, parameter(parameters, b"tag"))
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
@@ -319,10 +265,7 @@ fn finish<'a>(
     fields: &'a [u8],
     body: &[u8],
 ) -> Result<Request<'a>, Unanswerable> {
-    if seen.vias.count == 0 {
-        return Err(Unanswerable::Unreadable);
-    }
-    let [via, ..] = seen.vias.first;
+    let via = seen.vias.top().ok_or(Unanswerable::Unreadable)?;
     if seen.from.is_none() || seen.to.is_none() || seen.call_id.is_none() || seen.cseq.is_none() {
         // What is not even a request line may be anything.
         if uri.is_empty() {
