@@ -61,11 +61,11 @@ pub struct Rate {
     pub when: Option<RateWhen>,
     /// Price of a minute, split between caller and enterprise.
     pub per_minute: PerMinute,
-    /// Seconds of each call that cost nothing. Not served yet: NotYetSupported.
+    /// Seconds of each call, from its answer on, that cost nothing. 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 3600))]
     pub free_seconds: Option<i32>,
-    /// Least charge of an answered call. Not served yet: told as FullyEnforced=False, NotYetCharged.
+    /// Least charge of a call that lasts beyond its free seconds. None when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::money")]
     pub minimum_charge: Option<String>,
@@ -93,11 +93,11 @@ pub struct RateWhen {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set(1, 3))]
     pub distance: Vec<Distance>,
-    /// Kinds of line that answered. Not served yet: NotYetSupported.
+    /// Kinds of line that answered; a service code is neither.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = set(1, 2))]
     pub destination_type: Vec<DestinationType>,
-    /// Times at which the call begins. Not served yet: NotYetSupported.
+    /// Times at which the call begins; they price all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = ordered(1, 16))]
     pub time_of_day: Vec<RateTime>,
@@ -127,7 +127,11 @@ pub enum DestinationType {
 #[serde(rename_all = "camelCase")]
 #[schemars(
     transform = rule("self.from != self.to", "make `to` differ from `from`: a range of no length holds no call"),
-    transform = rule("self.from != '24:00'", "write 00:00 of the next day: a range cannot begin at 24:00")
+    transform = rule("self.from != '24:00'", "write 00:00 of the next day: a range cannot begin at 24:00"),
+    transform = rule(
+        "!self.days.exists(day, day in ['Workday', 'Weekend', 'Holiday'])",
+        "name days of the week, such as Monday and Tuesday: a tariff has no calendar"
+    )
 )]
 pub struct RateTime {
     /// Days on which the range begins.

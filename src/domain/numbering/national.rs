@@ -6,6 +6,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::destination::LineClass;
+use super::normalise::line_class;
+
 /// Most digits a number may have: 15 (ITU-T E.164) + `00` + a carrier-select prefix, with room to spare.
 pub const MAX_DIGITS: usize = 24;
 
@@ -56,6 +59,12 @@ impl NationalNumber {
     pub fn as_str(&self) -> &str {
         // Only ASCII digits are ever stored, so the empty fallback is out of reach.
         self.digits.get(..usize::from(self.len)).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+    }
+
+    /// What kind of mainland line it is; `None` for a service code, a 400 or 800 number, one from overseas.
+    #[must_use]
+    pub fn line_class(&self) -> Option<LineClass> {
+        line_class(self.as_str())
     }
 
     /// The number with its middle digits hidden, for logs and messages: `138****8000`.

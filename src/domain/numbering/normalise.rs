@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::area_code::AreaCode;
+use super::destination::LineClass;
 use super::national::{MAX_DIGITS, NationalNumber};
 
 /// Longest text that is looked at, in characters.
@@ -129,6 +130,11 @@ pub(super) fn is_local(digits: &str) -> bool {
 /// `0`, an area code in use and a local part.
 fn is_fixed(digits: &str) -> bool {
     AreaCode::split(digits).is_some_and(|(area, local)| is_local(local) && area.is_in_use())
+}
+
+/// What kind of line whole national digits are of.
+pub(super) fn line_class(digits: &str) -> Option<LineClass> {
+    if is_mobile(digits) { Some(LineClass::Mobile) } else { is_fixed(digits).then_some(LineClass::Fixed) }
 }
 
 /// 400 and 800 numbers, which have no area.

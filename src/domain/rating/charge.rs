@@ -138,13 +138,19 @@ pub struct Quantity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Line {
-    /// A leg by its rate: seconds × price per minute ÷ 60.
+    /// A leg by its rate: seconds × price per minute ÷ 60, at least the rate's minimum.
     Voice {
         rate: String,
         distance: DistanceClass,
+        /// Seconds that cost nothing, taken off before the rest is brought up to increments.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        free_seconds: u32,
         #[serde(flatten)]
         quantity: Quantity,
         per_minute: MicroYuan,
+        /// Least charge, where seconds are charged at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        minimum_charge: Option<MicroYuan>,
     },
     /// A leg of a number that has a package: F(used + seconds) − F(used), F(s) = the price of the seconds beyond the
     /// package.
@@ -174,6 +180,11 @@ pub enum Line {
         /// Days of the month.
         days: i8,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One charge line: at most one rounding went into its amount.

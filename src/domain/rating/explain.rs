@@ -2,8 +2,15 @@
 
 use super::charge::{Charge, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
+use super::rate::price_of_seconds;
 
 impl Charge {
+    /// What seconds come to, rounded as the line is.
+    fn exactly(&self, seconds: u64, per_minute: MicroYuan) -> MicroYuan {
+        // A line that was booked has an amount that fits.
+        price_of_seconds(seconds, per_minute, self.rounding).unwrap_or(self.amount)
+    }
+
     /// The computation of the amount, a few lines of text:
     ///
     /// ```text
@@ -14,10 +21,14 @@ impl Charge {
     pub fn explain(&self) -> String {
         let amount = self.amount;
         let computation = match &self.line {
-            Line::Voice { rate, distance, quantity, per_minute } => {
+            Line::Voice { rate, distance, free_seconds, quantity, per_minute, minimum_charge } => {
+                let price = self.exactly(quantity.seconds, *per_minute);
+                let least = minimum_charge
+                    .filter(|_| quantity.seconds > 0)
+                    .map_or_else(String::new, |least| format!("\nat least {least} a call: {amount}"));
                 format!(
-                    "{}\n{} s ÷ 60 × {per_minute} = {amount}, rate {rate:?}, {distance}",
-                    increments(*quantity),
+                    "{}\n{} s ÷ 60 × {per_minute} = {price}, rate {rate:?}, {distance}{least}",
+                    increments(*free_seconds, *quantity),
                     quantity.seconds
                 )
             }
@@ -27,7 +38,7 @@ impl Charge {
                 format!(
                     "{}\npackage {package:?} covers {minutes} min = {covered} s of the month at any distance (here {distance})\n\
                      with this leg {}\nwithout it {}\nthe difference is {amount}",
-                    increments(*quantity),
+                    increments(0, *quantity),
                     side(used_seconds.saturating_add(quantity.seconds)),
                     side(*used_seconds)
                 )
@@ -48,12 +59,11 @@ impl Charge {
     }
 }
 
-fn increments(Quantity { milliseconds, first_seconds, next_seconds, seconds }: Quantity) -> String {
-    format!(
-        "{}.{:03} s in increments of {first_seconds} s, then {next_seconds} s: {seconds} s",
-        milliseconds / 1000,
-        milliseconds % 1000
-    )
+fn increments(free: u32, Quantity { milliseconds, first_seconds, next_seconds, seconds }: Quantity) -> String {
+    let text = |milliseconds: u64| format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
+    let counted = milliseconds.saturating_sub(u64::from(free) * 1000);
+    let less = if free == 0 { String::new() } else { format!("{} less {free} s free: ", text(milliseconds)) };
+    format!("{less}{} in increments of {first_seconds} s, then {next_seconds} s: {seconds} s", text(counted))
 }
 
 fn beyond(used: u64, covered: u64, per_minute: MicroYuan, rounding: Rounding) -> String {
@@ -64,8 +74,9 @@ fn beyond(used: u64, covered: u64, per_minute: MicroYuan, rounding: Rounding) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::book::PriceBook;
     use super::super::charge::DistanceClass;
-    use super::super::fixtures::{answered_leg, book};
+    use super::super::fixtures::{TARIFF, answered_leg, book, document};
     use super::super::rate::{MonthPackage, PackageUse, rate_call};
 
     #[test]
@@ -80,6 +91,26 @@ mod tests {
             book.digest()
         );
         assert_eq!(charge.explain(), expected);
+    }
+
+    #[test]
+    fn free_seconds_and_the_least_charge_show_what_they_do() {
+        let local = "{name: local, freeSeconds: 10, minimumCharge: \"0.15\", when";
+        let book = PriceBook::new(&document(&TARIFF.replace("{name: local, when", local))).unwrap();
+        let explained = |milliseconds| {
+            let record = answered_leg("x-3", 1, "2026-11-23T02:00:07.200Z", milliseconds);
+            let charge = rate_call(&book, None, &record, DistanceClass::Local).unwrap().charge.unwrap();
+            charge.explain().lines().take(3).collect::<Vec<_>>().join("|")
+        };
+        assert_eq!(
+            explained(61_500),
+            "61.500 s less 10 s free: 51.500 s in increments of 60 s, then 60 s: 60 s|60 s ÷ 60 × 0.10 = 0.10, rate \"local\", \
+             local|at least 0.15 a call: 0.15"
+        );
+        assert!(
+            explained(9_999)
+                .starts_with("9.999 s less 10 s free: 0.000 s in increments of 60 s, then 60 s: 0 s|0 s ÷ 60")
+        );
     }
 
     #[test]

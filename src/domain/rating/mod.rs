@@ -23,7 +23,11 @@ pub mod record;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod fraction;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod worked_tests;
 
 pub use charge::{Charge, ChargeKey, DistanceClass, FeeClass, Line};
 pub use money::{MicroYuan, Rounding};

@@ -5,34 +5,9 @@ use proptest::prelude::*;
 use super::book::{Package, PriceBook};
 use super::charge::DistanceClass;
 use super::fixtures::{answered_leg, document, flat_book};
+use super::fraction::Fraction;
 use super::money::MicroYuan;
 use super::rate::{MonthPackage, PackageUse, rate_call};
-
-/// Millionths of a yuan as an exact fraction.
-#[derive(Debug, Clone, Copy)]
-struct Fraction {
-    over: i128,
-    under: i128,
-}
-
-impl Fraction {
-    /// By searching the whole millionth around the fraction, not by dividing with a remainder.
-    fn rounded(self, mode: &str) -> i128 {
-        let (mut below, mut above) = (-1_i128, self.over + 1);
-        while above - below > 1 {
-            let middle = below + (above - below) / 2;
-            if middle * self.under <= self.over { below = middle } else { above = middle }
-        }
-        let twice_beyond = 2 * (self.over - below * self.under);
-        let goes_up = match mode {
-            "Up" => twice_beyond > 0,
-            "HalfUp" => twice_beyond >= self.under,
-            "HalfEven" => twice_beyond > self.under || (twice_beyond == self.under && below % 2 == 1),
-            other => unreachable!("{other}"),
-        };
-        below + i128::from(goes_up)
-    }
-}
 
 fn counted_seconds(milliseconds: i64, first: i64, next: i64) -> i64 {
     if milliseconds == 0 {

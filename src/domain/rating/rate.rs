@@ -3,16 +3,19 @@
 //! - Legs ≥ 1 are charged from their own answer, each by its own distance class. Under `PlatformAnswer` leg 0 is
 //!   charged from `platformAnsweredAt`, distance unknown, and no other leg is.
 //! - Seconds charged are the milliseconds brought up to whole increments; 0 ms cost 0.
-//! - Without a package the price is seconds × price per minute ÷ 60, rounded once. With one it is
+//! - Without a package the first rate that matches prices the leg: what lasts beyond the rate's free seconds is brought up
+//!   to increments, the price is seconds × price per minute ÷ 60, rounded once, and where seconds are charged at all it is
+//!   at least the rate's minimum. With a package no rate is asked: the price is
 //!   F(used + seconds) − F(used), where F(s) is the rounded price of the seconds of the month beyond the package: the
 //!   parts always sum to F of the whole, in whatever order the calls come in.
 //! - Increments and `chargeFrom` are those of the version in force when the call started, as far as the record itself
-//!   knows: at its leg's start, or at the platform's answer where that was earlier. A package's minutes and price are
+//!   knows: at its leg's start, or at the platform's answer where that was earlier. The same instant decides which times of
+//!   day hold, for the whole call, however long. A package's minutes and price are
 //!   those of the month's package ([`package_of_month`](super::monthly::package_of_month)).
 
 use jiff::Timestamp;
 
-use super::book::{ChargeFrom, Package, PriceBook, Version};
+use super::book::{CallTraits, ChargeFrom, Package, PriceBook, Rate, Version};
 use super::charge::{CallerInformation, Charge, ChargeKey, DistanceClass, FeeClass, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::record::CallRecord;
@@ -93,23 +96,34 @@ pub fn rate_call(
     if record.answered_at().is_none() && record.platform_answered_at().is_none() {
         return Ok(rated);
     }
-    let version = version_of(book, record)?;
+    let (version, at) = version_of(book, record)?;
     if record.identity().leg == 0 {
-        rated.caller = caller_information(version, record)?;
+        rated.caller = caller_information(version, record, at)?;
     }
     if let Some((answered_at, distance)) = charged_from(version, record, distance)? {
-        let quantity = quantity(version, answered_at, record.ended_at());
-        rated.charge = Some(voice_charge(version, package, record, (quantity, distance), usage_month)?);
+        let line = record.destination().and_then(|destination| destination.line_class());
+        let leg = Leg { version, record, answered_at, traits: CallTraits { distance, line, at } };
+        rated.charge = Some(leg.charge(package, usage_month)?);
     }
     Ok(rated)
 }
 
+/// A leg that is charged.
+struct Leg<'a> {
+    version: &'a Version,
+    record: &'a CallRecord,
+    /// The answer that starts the enterprise's seconds.
+    answered_at: Timestamp,
+    traits: CallTraits,
+}
+
 /// A record is rated by what stands in it, so that legs may come in any order: of the call's start it knows its own leg's
-/// and, after a menu, that the platform had answered before.
-fn version_of<'a>(book: &'a PriceBook, record: &CallRecord) -> Result<&'a Version, Unrated> {
+/// and, after a menu, that the platform had answered before. Gives the instant that decided, too.
+fn version_of<'a>(book: &'a PriceBook, record: &CallRecord) -> Result<(&'a Version, Timestamp), Unrated> {
     let started_at = record.started_at();
     let under_way = record.platform_answered_at().map_or(started_at, |answered_at| answered_at.min(started_at));
-    book.version_at(under_way).or_else(|| book.version_at(started_at)).ok_or_else(|| Unrated::BeforeFirstVersion {
+    let version = [under_way, started_at].into_iter().find_map(|at| Some((book.version_at(at)?, at)));
+    version.ok_or_else(|| Unrated::BeforeFirstVersion {
         day: book.zone().to_datetime(started_at).date(),
         first: book.versions().first().map_or(jiff::civil::Date::MAX, Version::effective_from),
     })
@@ -134,9 +148,10 @@ fn charged_from(
     }
 }
 
-/// Milliseconds brought up to the first increment and then to whole further ones.
-fn quantity(version: &Version, answered_at: Timestamp, ended_at: Timestamp) -> Quantity {
-    let milliseconds = u64::try_from(ended_at.as_millisecond() - answered_at.as_millisecond()).unwrap_or(0);
+/// Milliseconds beyond the free seconds, brought up to the first increment and then to whole further ones.
+fn quantity(version: &Version, free_seconds: u32, answered_at: Timestamp, ended_at: Timestamp) -> Quantity {
+    let measured = u64::try_from(ended_at.as_millisecond() - answered_at.as_millisecond()).unwrap_or(0);
+    let milliseconds = measured.saturating_sub(u64::from(free_seconds) * 1000);
     let (first_seconds, next_seconds) = version.increments();
     let (first, next) = (u64::from(first_seconds), u64::from(next_seconds));
     let seconds = match milliseconds.checked_sub(first * 1000) {
@@ -144,35 +159,54 @@ fn quantity(version: &Version, answered_at: Timestamp, ended_at: Timestamp) -> Q
         None => first,
         Some(beyond) => first + beyond.div_ceil(next * 1000) * next,
     };
-    Quantity { milliseconds, first_seconds, next_seconds, seconds }
+    Quantity { milliseconds: measured, first_seconds, next_seconds, seconds }
 }
 
-fn voice_charge(
-    version: &Version,
-    package: Option<PackageUse<'_>>,
-    record: &CallRecord,
-    (quantity, distance): (Quantity, DistanceClass),
-    usage_month: Month,
-) -> Result<Charge, Unrated> {
-    let (priced_by, line, amount) = if let Some(package_use) = package {
-        let (line, amount) = package_voice(package_use, quantity, distance)?;
-        (package_use.terms.version, line, amount)
-    } else {
-        let rate = version.rate_for(distance).ok_or(Unrated::NoRate)?;
-        let per_minute = rate.enterprise_per_minute;
-        let line = Line::Voice { rate: rate.name.clone(), distance, quantity, per_minute };
-        (version, line, price_of_seconds(quantity.seconds, per_minute, version.rounding())?)
-    };
-    let identity = record.identity().clone();
-    Ok(Charge {
-        key: ChargeKey::Call { source: identity.source, call_id: identity.call_id, leg: identity.leg },
-        class: FeeClass::Communication,
-        line,
-        rounding: priced_by.rounding(),
-        amount,
-        usage_month,
-        price: priced_by.source(),
-    })
+impl Leg<'_> {
+    fn charge(&self, package: Option<PackageUse<'_>>, usage_month: Month) -> Result<Charge, Unrated> {
+        let (priced_by, line, amount) = if let Some(package_use) = package {
+            let (line, amount) = package_voice(package_use, self.quantity(0), self.traits.distance)?;
+            (package_use.terms.version, line, amount)
+        } else {
+            let (line, amount) = self.by_rate()?;
+            (self.version, line, amount)
+        };
+        let identity = self.record.identity().clone();
+        Ok(Charge {
+            key: ChargeKey::Call { source: identity.source, call_id: identity.call_id, leg: identity.leg },
+            class: FeeClass::Communication,
+            line,
+            rounding: priced_by.rounding(),
+            amount,
+            usage_month,
+            price: priced_by.source(),
+        })
+    }
+
+    fn by_rate(&self) -> Result<(Line, MicroYuan), Unrated> {
+        let rate = self.version.rate_for(&self.traits).ok_or(Unrated::NoRate)?;
+        let quantity = self.quantity(rate.free_seconds);
+        let amount = rate_price(rate, quantity.seconds, self.version.rounding())?;
+        let line = Line::Voice {
+            rate: rate.name.clone(),
+            distance: self.traits.distance,
+            free_seconds: rate.free_seconds,
+            quantity,
+            per_minute: rate.enterprise_per_minute,
+            minimum_charge: rate.minimum_charge,
+        };
+        Ok((line, amount))
+    }
+
+    fn quantity(&self, free_seconds: u32) -> Quantity {
+        quantity(self.version, free_seconds, self.answered_at, self.record.ended_at())
+    }
+}
+
+/// What charged seconds cost by a rate.
+pub(super) fn rate_price(rate: &Rate, seconds: u64, rounding: Rounding) -> Result<MicroYuan, Unrated> {
+    let price = price_of_seconds(seconds, rate.enterprise_per_minute, rounding)?;
+    Ok(rate.minimum_charge.filter(|_| seconds > 0).map_or(price, |least| price.max(least)))
 }
 
 fn package_voice(
@@ -207,11 +241,16 @@ pub(super) fn price_of_seconds(seconds: u64, per_minute: MicroYuan, rounding: Ro
 }
 
 /// The caller's meter runs from the first answer they hear. No destination stands on leg 0, so its class is unknown.
-fn caller_information(version: &Version, record: &CallRecord) -> Result<Option<CallerInformation>, Unrated> {
-    let priced = version.rate_for(DistanceClass::Unknown).and_then(|rate| Some((rate, rate.caller_per_minute?)));
+fn caller_information(
+    version: &Version,
+    record: &CallRecord,
+    at: Timestamp,
+) -> Result<Option<CallerInformation>, Unrated> {
+    let traits = CallTraits { distance: DistanceClass::Unknown, line: None, at };
+    let priced = version.rate_for(&traits).and_then(|rate| Some((rate, rate.caller_per_minute?)));
     let first_answer = [record.platform_answered_at(), record.answered_at()].into_iter().flatten().min();
     let Some(((rate, per_minute), answered_at)) = priced.zip(first_answer) else { return Ok(None) };
-    let quantity = quantity(version, answered_at, record.ended_at());
+    let quantity = quantity(version, 0, answered_at, record.ended_at());
     let amount = price_of_seconds(quantity.seconds, per_minute, version.rounding())?;
     Ok(Some(CallerInformation { rate: rate.name.clone(), quantity, per_minute, amount }))
 }

@@ -4,7 +4,7 @@ use super::book::{PriceBook, Version};
 use super::charge::{Charge, Line};
 use super::money::MicroYuan;
 use super::monthly::amount_of_day;
-use super::rate::{cumulative_price, price_of_seconds};
+use super::rate::{cumulative_price, rate_price};
 
 impl Charge {
     /// What the line must amount to by `book`; `None` if the book is another one or does not list what the line names.
@@ -13,9 +13,8 @@ impl Charge {
     pub fn recompute(&self, book: &PriceBook) -> Option<MicroYuan> {
         let version = book.versions().iter().find(|version| version.source() == self.price)?;
         match &self.line {
-            Line::Voice { distance, quantity, .. } => {
-                let rate = version.rate_for(*distance)?;
-                price_of_seconds(quantity.seconds, rate.enterprise_per_minute, version.rounding()).ok()
+            Line::Voice { rate, quantity, .. } => {
+                rate_price(version.rate(rate)?, quantity.seconds, version.rounding()).ok()
             }
             Line::PackageVoice { package, quantity, used_seconds, .. } => {
                 let after = package_price(version, package, used_seconds.checked_add(quantity.seconds)?)?;

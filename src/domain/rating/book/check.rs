@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::document::{PackageDocument, PriceBookDocument, RateDocument, VersionDocument};
-use super::{Function, Package, PriceBook, Rate, Version};
-use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
+use super::document::{
+    PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument, WhenDocument,
+};
+use super::{Function, Package, PriceBook, Rate, Times, Version};
+use crate::domain::calendar::{DEFAULT_ZONE, Schedule, ScheduleError, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::rating::charge::DistanceClass;
 use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
+use crate::domain::routing::document::{Day, PeriodDocument, RangeDocument, ScheduleDocument};
 
 /// Most entries in any list of a price book.
 const LIST_ITEMS: usize = 64;
@@ -19,6 +22,8 @@ const NAME_CHARS: usize = 63;
 const HIGHEST_PRICE: MicroYuan = MicroYuan::from_micros(1_000_000_000_000);
 /// Longest increment, in seconds.
 const LONGEST_INCREMENT: i64 = 86_400;
+/// Most seconds of a call that cost nothing.
+const MOST_FREE_SECONDS: i64 = 3_600;
 /// Most minutes in a package.
 const MOST_MINUTES: i64 = 100_000_000;
 
@@ -39,6 +44,10 @@ pub enum PriceBookError {
     Price { at: String, source: ParseMoneyError },
     #[error("{at}: {price} is no price: 0.00 to {HIGHEST_PRICE} is needed")]
     PriceRange { at: String, price: MicroYuan },
+    #[error("{at}: no times of a week")]
+    Times { at: String, source: ScheduleError },
+    #[error("{at}: {day:?} is no day of the week: a tariff has no calendar, name days such as Monday")]
+    DayOfCalendar { at: String, day: Day },
     #[error("{at}: {value} is out of range: {least} to {most} is needed")]
     Range { at: String, value: i64, least: i64, most: i64 },
     #[error("{at}: {name:?} is no name: 1 to {NAME_CHARS} of letters, digits, '-', '_', '.' are needed")]
@@ -61,7 +70,7 @@ pub(super) fn check(document: &PriceBookDocument) -> Result<PriceBook, PriceBook
     let mut versions: Vec<Version> = Vec::with_capacity(document.versions.len());
     for (index, written) in document.versions.iter().enumerate() {
         let at = format!("versions[{index}]");
-        let version = check_version(&at, digest, written)?;
+        let version = check_version(&at, digest, zone_name, written)?;
         if versions.iter().any(|other| other.effective_from == version.effective_from) {
             return Err(PriceBookError::SameDay { at: format!("{at}.effectiveFrom"), day: version.effective_from });
         }
@@ -71,7 +80,7 @@ pub(super) fn check(document: &PriceBookDocument) -> Result<PriceBook, PriceBook
     Ok(PriceBook { digest, zone, versions })
 }
 
-fn check_version(at: &str, book: Digest, written: &VersionDocument) -> Result<Version, PriceBookError> {
+fn check_version(at: &str, book: Digest, zone: &str, written: &VersionDocument) -> Result<Version, PriceBookError> {
     let increments = written.voice.increments;
     let increment = |member: &str, seconds: Option<i64>| {
         whole(&format!("{at}.voice.increments.{member}"), seconds.unwrap_or(60), 1, LONGEST_INCREMENT)
@@ -87,13 +96,13 @@ fn check_version(at: &str, book: Digest, written: &VersionDocument) -> Result<Ve
         charge_from: written.voice.charge_from.unwrap_or_default(),
         first_seconds: increment("firstSeconds", increments.map(|seconds| seconds.first_seconds))?,
         next_seconds: increment("nextSeconds", increments.map(|seconds| seconds.next_seconds))?,
-        rates: check_rates(&format!("{at}.voice.rates"), &written.voice.rates)?,
+        rates: check_rates(&format!("{at}.voice.rates"), zone, &written.voice.rates)?,
         functions: check_functions(at, written)?,
         packages: check_packages(&format!("{at}.packages"), &written.packages)?,
     })
 }
 
-fn check_rates(at: &str, written: &[RateDocument]) -> Result<Vec<Rate>, PriceBookError> {
+fn check_rates(at: &str, zone: &str, written: &[RateDocument]) -> Result<Vec<Rate>, PriceBookError> {
     counted(at, written, 1)?;
     names(at, written.iter().map(|rate| rate.name.as_str()))?;
     if let Some(last) = written.last().filter(|last| !matches_every_call(last)) {
@@ -101,30 +110,61 @@ fn check_rates(at: &str, written: &[RateDocument]) -> Result<Vec<Rate>, PriceBoo
     }
     let mut rates = Vec::with_capacity(written.len());
     for (index, rate) in written.iter().enumerate() {
-        let at = format!("{at}[{index}].perMinute");
-        let caller = rate.per_minute.caller.as_deref();
-        let checked = Rate {
-            name: rate.name.clone(),
-            distances: rate.when.as_ref().map(|when| when.distance.clone()).unwrap_or_default(),
-            caller_per_minute: caller.map(|text| price(&format!("{at}.caller"), text)).transpose()?,
-            enterprise_per_minute: price(&format!("{at}.enterprise"), &rate.per_minute.enterprise)?,
-        };
-        // A condition that nobody evaluates yet must not widen the rate to calls it does not name.
-        if !has_unserved_condition(rate) {
-            rates.push(checked);
-        }
+        rates.push(check_rate(&format!("{at}[{index}]"), zone, rate)?);
     }
     Ok(rates)
 }
 
-fn has_unserved_condition(rate: &RateDocument) -> bool {
-    rate.when.as_ref().is_some_and(|when| when.destination_type.is_some() || when.time_of_day.is_some())
+fn check_rate(at: &str, zone: &str, rate: &RateDocument) -> Result<Rate, PriceBookError> {
+    let nothing = WhenDocument::default();
+    let when = rate.when.as_ref().unwrap_or(&nothing);
+    let optional =
+        |member: &str, text: Option<&String>| text.map(|text| price(&format!("{at}.{member}"), text)).transpose();
+    Ok(Rate {
+        name: rate.name.clone(),
+        distances: when.distance.clone(),
+        lines: when.destination_type.clone(),
+        times: check_times(&format!("{at}.when.timeOfDay"), zone, &when.time_of_day)?,
+        free_seconds: whole(&format!("{at}.freeSeconds"), rate.free_seconds.unwrap_or(0), 0, MOST_FREE_SECONDS)?,
+        minimum_charge: optional("minimumCharge", rate.minimum_charge.as_ref())?,
+        caller_per_minute: optional("perMinute.caller", rate.per_minute.caller.as_ref())?,
+        enterprise_per_minute: price(&format!("{at}.perMinute.enterprise"), &rate.per_minute.enterprise)?,
+    })
+}
+
+/// Ranges of a week are a timetable with one period; what may stand in one is told by the timetable.
+fn check_times(at: &str, zone: &str, ranges: &[TimeOfDayDocument]) -> Result<Option<Times>, PriceBookError> {
+    if ranges.is_empty() {
+        return Ok(None);
+    }
+    counted(at, ranges, 1)?;
+    let of_calendar = |day: &&Day| matches!(day, Day::Workday | Day::Weekend | Day::Holiday);
+    if let Some(day) = ranges.iter().flat_map(|range| &range.days).find(of_calendar) {
+        return Err(PriceBookError::DayOfCalendar { at: at.to_owned(), day: *day });
+    }
+    let range = |range: &TimeOfDayDocument| RangeDocument {
+        dates: None,
+        days: range.days.clone(),
+        from: range.from.clone(),
+        to: range.to.clone(),
+    };
+    let document = ScheduleDocument {
+        time_zone: zone.to_owned(),
+        calendar: None,
+        periods: vec![PeriodDocument { name: Times::WITHIN.to_owned(), at: ranges.iter().map(range).collect() }],
+        otherwise: "outside".to_owned(),
+    };
+    let times = Schedule::compile(&document, None);
+    times.map(|times| Some(Times(times))).map_err(|source| PriceBookError::Times { at: at.to_owned(), source })
 }
 
 fn matches_every_call(rate: &RateDocument) -> bool {
     let every = [DistanceClass::Local, DistanceClass::LongDistance, DistanceClass::Unknown];
-    let distances = rate.when.as_ref().map_or(&[][..], |when| &when.distance);
-    !has_unserved_condition(rate) && (distances.is_empty() || every.iter().all(|class| distances.contains(class)))
+    rate.when.as_ref().is_none_or(|WhenDocument { distance, destination_type, time_of_day }| {
+        destination_type.is_empty()
+            && time_of_day.is_empty()
+            && (distance.is_empty() || every.iter().all(|class| distance.contains(class)))
+    })
 }
 
 fn check_functions(at: &str, written: &VersionDocument) -> Result<Vec<Function>, PriceBookError> {
@@ -230,6 +270,31 @@ mod tests {
             ),
             ("name: long-distance", "name: local", "versions[1].voice.rates[1].name: the name \"local\" is used twice"),
             ("name: Screening", "name: \"a/b\"", "versions[1].functions[1].name: \"a/b\" is no name"),
+            (
+                "name: local, when",
+                "name: local, freeSeconds: 3601, when",
+                "versions[1].voice.rates[0].freeSeconds: 3601 is out",
+            ),
+            (
+                "name: local, when",
+                "name: local, minimumCharge: \"x\", when",
+                "versions[1].voice.rates[0].minimumCharge: not",
+            ),
+            (
+                "{distance: [Local]}",
+                "{timeOfDay: [{days: [Monday], from: \"9:00\", to: \"10:00\"}]}",
+                "versions[1].voice.rates[0].when.timeOfDay: no times of a week",
+            ),
+            (
+                "{distance: [Local]}",
+                "{timeOfDay: [{days: [Holiday], from: \"09:00\", to: \"10:00\"}]}",
+                "versions[1].voice.rates[0].when.timeOfDay: Holiday is no day of the week",
+            ),
+            (
+                "unknown-area, per",
+                "unknown-area, when: {destinationType: [Mobile, Fixed]}, per",
+                "versions[1].voice.rates[2]: the last",
+            ),
             ("minutes: 2000", "minutes: -1", "versions[1].packages[1].minutes: -1 is out of range"),
             ("\"0.08\"", "\"1000000.01\"", "versions[1].packages[1].thenPerMinute: 1000000.01 is no price"),
         ] {

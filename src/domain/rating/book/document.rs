@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::digest::Digest;
+use crate::domain::numbering::LineClass;
 use crate::domain::rating::charge::{DistanceClass, PartialMonth};
 use crate::domain::rating::money::Rounding;
+use crate::domain::routing::document::Day;
 
 /// An effective-dated price book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,10 +97,13 @@ pub struct RateDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<WhenDocument>,
     pub per_minute: PerMinuteDocument,
+    /// Seconds of each call that cost nothing, from its answer on; default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub free_seconds: Option<Value>,
+    pub free_seconds: Option<i64>,
+    /// Least charge, in yuan, of a call that lasts beyond its free seconds; default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimum_charge: Option<Value>,
+    pub minimum_charge: Option<String>,
+    /// Read and kept, not served yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_steps: Option<Value>,
 }
@@ -110,10 +115,23 @@ pub struct WhenDocument {
     /// Empty: any distance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distance: Vec<DistanceClass>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub destination_type: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_of_day: Option<Value>,
+    /// Empty: any line, also one that is neither.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destination_type: Vec<LineClass>,
+    /// Any of them; empty: at any time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_of_day: Vec<TimeOfDayDocument>,
+}
+
+/// Times of a week in the book's zone. A range belongs to the day on which it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TimeOfDayDocument {
+    pub days: Vec<Day>,
+    /// `00:00` to `23:59`
+    pub from: String,
+    /// `00:01` to `24:00`, or earlier than `from`: past midnight.
+    pub to: String,
 }
 
 /// Prices of a minute in yuan.

@@ -15,15 +15,16 @@ use jiff::tz::TimeZone;
 pub use check::PriceBookError;
 pub use document::{
     ChargeFrom, FunctionDocument, IncrementsDocument, MessagesDocument, MinimumMonthlyDocument, PackageDocument,
-    PerMinuteDocument, PriceBookDocument, RateDocument, RollOver, TaxDocument, VersionDocument, VoiceDocument,
-    WhenDocument,
+    PerMinuteDocument, PriceBookDocument, RateDocument, RollOver, TaxDocument, TimeOfDayDocument, VersionDocument,
+    VoiceDocument, WhenDocument,
 };
 pub use unserved::{not_yet_charged, not_yet_supported};
 
 use super::charge::{DistanceClass, PartialMonth, PriceSource};
 use super::money::{MicroYuan, Rounding};
-use crate::domain::calendar::Month;
+use crate::domain::calendar::{Month, Schedule};
 use crate::domain::digest::Digest;
+use crate::domain::numbering::LineClass;
 
 /// A price book that holds together.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ pub struct PriceBook {
 }
 
 /// The prices from one day on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Version {
     book: Digest,
     effective_from: Date,
@@ -49,15 +50,63 @@ pub struct Version {
     packages: Vec<Package>,
 }
 
+/// One book has one version of a day.
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.source() == other.source()
+    }
+}
+
+impl Eq for Version {}
+
 /// Prices of a minute for the calls that match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Rate {
     pub name: String,
     /// Distance classes that match; empty matches all.
     distances: Vec<DistanceClass>,
+    /// Lines that match; empty matches all.
+    lines: Vec<LineClass>,
+    /// Times that match; `None` matches all.
+    times: Option<Times>,
+    /// Seconds of each call that cost nothing.
+    pub free_seconds: u32,
+    /// Least charge of a call that lasts beyond its free seconds.
+    pub minimum_charge: Option<MicroYuan>,
     /// Information only.
     pub caller_per_minute: Option<MicroYuan>,
     pub enterprise_per_minute: MicroYuan,
+}
+
+/// Ranges of a week.
+#[derive(Debug, Clone)]
+struct Times(Schedule);
+
+impl Times {
+    /// The name of the one period that stands for the ranges.
+    const WITHIN: &str = "within";
+
+    fn hold(&self, at: Timestamp) -> bool {
+        self.0.period_at(at) == Self::WITHIN
+    }
+}
+
+/// What rates look at in a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallTraits {
+    pub distance: DistanceClass,
+    /// The line that answered; `None` where it is neither a mobile nor a fixed one of the mainland, or none is known.
+    pub line: Option<LineClass>,
+    /// The instant that also decides the version.
+    pub at: Timestamp,
+}
+
+impl Rate {
+    fn prices(&self, call: &CallTraits) -> bool {
+        (self.distances.is_empty() || self.distances.contains(&call.distance))
+            && (self.lines.is_empty() || call.line.is_some_and(|line| self.lines.contains(&line)))
+            && self.times.as_ref().is_none_or(|times| times.hold(call.at))
+    }
 }
 
 /// A function of the catalogue.
@@ -146,9 +195,14 @@ impl Version {
         (self.first_seconds, self.next_seconds)
     }
 
-    /// The first rate that matches. A checked book has one for every class.
-    pub fn rate_for(&self, distance: DistanceClass) -> Option<&Rate> {
-        self.rates.iter().find(|rate| rate.distances.is_empty() || rate.distances.contains(&distance))
+    /// The first rate that matches. A checked book has one for every call.
+    pub fn rate_for(&self, call: &CallTraits) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.prices(call))
+    }
+
+    /// A rate by its name.
+    pub fn rate(&self, name: &str) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.name == name)
     }
 
     /// A function of the catalogue.
@@ -199,7 +253,8 @@ mod tests {
     fn the_first_rate_that_matches_decides() {
         let book = book();
         let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
-        let name = |distance| version.rate_for(distance).unwrap().name.clone();
+        let at = instant("2026-03-01T10:00:00+08:00");
+        let name = |distance| version.rate_for(&CallTraits { distance, line: None, at }).unwrap().name.clone();
         assert_eq!(name(DistanceClass::Local), "local");
         assert_eq!(name(DistanceClass::LongDistance), "long-distance");
         assert_eq!(name(DistanceClass::Unknown), "unknown-area");
@@ -219,22 +274,33 @@ mod tests {
         assert_eq!(not_yet_charged(&document(TARIFF)), members);
         assert!(not_yet_supported(&document(TARIFF)).is_empty());
 
-        let later = TARIFF
-            .replace("rollOver: None", "rollOver: NextMonth")
-            .replace("{name: flat, perMinute", "{name: flat, minimumCharge: \"0.05\", freeSeconds: 3, perMinute")
-            .replace("{distance: [Local]}", "{distance: [Local], destinationType: [Mobile]}");
-        for charged in ["versions[0].voice.rates[0].minimumCharge", "versions[1].packages[1].rollOver"] {
-            assert!(not_yet_charged(&document(&later)).contains(&charged.to_owned()), "{charged}");
-        }
-        let members = ["versions[0].voice.rates[0].freeSeconds", "versions[1].voice.rates[0].when.destinationType"];
-        assert_eq!(not_yet_supported(&document(&later)), members);
+        let later = TARIFF.replace("rollOver: None", "rollOver: NextMonth").replace(
+            "{name: flat, perMinute",
+            "{name: flat, volumeSteps: [{aboveMinutes: 9, percentOff: \"5\"}], perMinute",
+        );
+        assert!(not_yet_charged(&document(&later)).contains(&"versions[1].packages[1].rollOver".to_owned()));
+        assert_eq!(not_yet_supported(&document(&later)), ["versions[0].voice.rates[0].volumeSteps"]);
     }
 
     #[test]
-    fn a_rate_with_a_condition_that_is_not_evaluated_yet_prices_no_call() {
-        let narrowed = TARIFF.replace("{distance: [Local]}", "{distance: [Local], timeOfDay: [{days: [Sunday]}]}");
+    fn every_condition_of_a_rate_must_hold() {
+        let narrowed = TARIFF.replace(
+            "{distance: [Local]}",
+            "{distance: [Local], destinationType: [Mobile], timeOfDay: [{days: [Sunday], from: \"22:00\", to: \"06:00\"}]}",
+        );
         let book = PriceBook::new(&document(&narrowed)).unwrap();
         let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
-        assert_eq!(version.rate_for(DistanceClass::Local).unwrap().name, "unknown-area");
+        let mobile = Some(LineClass::Mobile);
+        for (distance, line, at, name) in [
+            (DistanceClass::Local, mobile, "2026-03-01T22:00:00+08:00", "local"),
+            (DistanceClass::Local, mobile, "2026-03-02T05:59:59.999+08:00", "local"),
+            (DistanceClass::Local, mobile, "2026-03-02T06:00:00+08:00", "unknown-area"),
+            (DistanceClass::Local, mobile, "2026-03-01T21:59:59.999+08:00", "unknown-area"),
+            (DistanceClass::Local, Some(LineClass::Fixed), "2026-03-01T22:00:00+08:00", "unknown-area"),
+            (DistanceClass::Local, None, "2026-03-01T22:00:00+08:00", "unknown-area"),
+            (DistanceClass::LongDistance, mobile, "2026-03-01T22:00:00+08:00", "long-distance"),
+        ] {
+            assert_eq!(version.rate_for(&CallTraits { distance, line, at: instant(at) }).unwrap().name, name, "{at}");
+        }
     }
 }

@@ -4,18 +4,13 @@
 //! without it. A member without which a call would cost more than the tariff says, or another price than it says, is
 //! *not supported yet*: a tariff that has one must not be used.
 
-use super::document::{PriceBookDocument, RateDocument, RollOver, VersionDocument};
+use super::document::{PriceBookDocument, RollOver, VersionDocument};
 
 /// Paths of the members that would add money and do not (`FullyEnforced=False, NotYetCharged`):
 /// `versions[0].minimumMonthly`.
 pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
     paths(book, |version| {
         let mut found = Vec::new();
-        for (at, rate) in version.voice.rates.iter().enumerate() {
-            if rate.minimum_charge.is_some() {
-                found.push(format!("voice.rates[{at}].minimumCharge"));
-            }
-        }
         for (at, package) in version.packages.iter().enumerate() {
             if package.roll_over == Some(RollOver::NextMonth) {
                 found.push(format!("packages[{at}].rollOver"));
@@ -35,12 +30,14 @@ pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
 }
 
 /// Paths of the members that would lower or change a price (`Accepted=False, NotYetSupported`):
-/// `versions[0].voice.rates[1].when.timeOfDay`.
+/// `versions[0].voice.rates[1].volumeSteps`.
 pub fn not_yet_supported(book: &PriceBookDocument) -> Vec<String> {
     paths(book, |version| {
         let mut found: Vec<String> = Vec::new();
         for (at, rate) in version.voice.rates.iter().enumerate() {
-            found.extend(conditions(rate).into_iter().map(|member| format!("voice.rates[{at}].{member}")));
+            if rate.volume_steps.is_some() {
+                found.push(format!("voice.rates[{at}].volumeSteps"));
+            }
         }
         found
     })
@@ -51,17 +48,4 @@ fn paths(book: &PriceBookDocument, of: impl Fn(&VersionDocument) -> Vec<String>)
     versions
         .flat_map(|(at, version)| of(version).into_iter().map(move |path| format!("versions[{at}].{path}")))
         .collect()
-}
-
-fn conditions(rate: &RateDocument) -> Vec<&'static str> {
-    let when = rate.when.as_ref();
-    [
-        ("when.destinationType", when.is_some_and(|when| when.destination_type.is_some())),
-        ("when.timeOfDay", when.is_some_and(|when| when.time_of_day.is_some())),
-        ("freeSeconds", rate.free_seconds.is_some()),
-        ("volumeSteps", rate.volume_steps.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(member, present)| present.then_some(member))
-    .collect()
 }
