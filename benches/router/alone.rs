@@ -160,8 +160,9 @@ pub fn load(numbers: u64) {
         mebibytes(text)
     );
     println!(
-        "  loaded in {:.2} s; held: {:.1} MiB, {:.0} bytes a number",
+        "  loaded in {:.2} s on {} core(s); held: {:.1} MiB, {:.0} bytes a number",
         took.as_secs_f64(),
+        std::thread::available_parallelism().unwrap(),
         mebibytes(held),
         held as f64 / numbers as f64
     );

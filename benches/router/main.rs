@@ -82,6 +82,7 @@ fn main() {
         }
     }
     if wanted("load") {
+        server::unpin();
         alone::load(100_000);
     }
 }

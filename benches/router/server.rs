@@ -28,7 +28,16 @@ impl Drop for Server {
 }
 
 pub fn pin_generator() {
-    let done = Command::new("taskset").args(["-pc", GENERATOR_CORE, &std::process::id().to_string()]).output().unwrap();
+    run_on(GENERATOR_CORE);
+}
+
+/// What has no server beside it may have every core.
+pub fn unpin() {
+    run_on("0-1023");
+}
+
+fn run_on(cores: &str) {
+    let done = Command::new("taskset").args(["-pc", cores, &std::process::id().to_string()]).output().unwrap();
     assert!(done.status.success(), "{done:?}");
 }
 

@@ -81,6 +81,16 @@ pub(super) struct Holdings {
     roots: HashMap<Family, (u64, Digest)>,
 }
 
+/// What an offer's text was read as.
+pub(super) type Reading = Result<LoadedPart, Unread>;
+
+/// Why a text gives no part.
+pub(super) enum Unread {
+    /// It is another text than was announced; this is its digest.
+    Digest(Digest),
+    Load(LoadError),
+}
+
 /// What became of an offer that stands.
 pub(super) enum Taken {
     Unchanged,
@@ -89,7 +99,8 @@ pub(super) enum Taken {
 }
 
 impl Holdings {
-    pub(super) fn take(&mut self, offer: &Offer<'_>) -> Result<Taken, String> {
+    /// `read` is what the offer's text was read as before, if it was: see [`Reading`].
+    pub(super) fn take(&mut self, offer: &Offer<'_>, read: Option<Reading>) -> Result<Taken, String> {
         if !is_part_name(offer.part) {
             return Err(format!("{:?} is not a part's name", offer.part.chars().take(80).collect::<String>()));
         }
@@ -101,11 +112,7 @@ impl Holdings {
         if offer.text.len() > PART_AT_MOST {
             return Err(format!("the text has {} bytes, at most {PART_AT_MOST} are read", offer.text.len()));
         }
-        let digest = Digest::of(offer.text.as_bytes());
-        if digest != offer.digest {
-            return Err(format!("the text's digest is {digest}, and {} was announced", offer.digest));
-        }
-        let (held, compiled) = match self.load(offer)? {
+        let (held, compiled) = match self.load(offer, read)? {
             LoadedPart::Routing(part) => (Held::Routing(part.key()), Some(part)),
             LoadedPart::Bindings(bindings) => (Held::Billing(BillingPart::Bindings(Arc::new(bindings))), None),
             LoadedPart::Prices(prices) => (Held::Billing(BillingPart::Prices(Arc::new(prices))), None),
@@ -121,21 +128,41 @@ impl Holdings {
         self.awaiting.remove(offer.part);
         self.cursor += 1;
         self.removed.retain(|_, (part, _)| part != offer.part);
-        self.parts.insert(offer.part.to_owned(), Entry { digest, cursor: self.cursor, held });
+        self.parts.insert(offer.part.to_owned(), Entry { digest: offer.digest, cursor: self.cursor, held });
         Ok(Taken::Accepted(compiled))
     }
 
-    /// The text's digest has been held against the announced one.
-    fn load(&mut self, offer: &Offer<'_>) -> Result<LoadedPart, String> {
-        match load_as(offer.text, offer.digest, &|digest| self.callers.get(digest).cloned()) {
-            Ok(part) => Ok(part),
-            Err(error) => {
+    /// Whether the text has to be read before the offer can be judged.
+    pub(super) fn is_news(&self, offer: &Offer<'_>) -> bool {
+        let held = self.parts.get(offer.part).is_some_and(|held| held.digest == offer.digest);
+        !held && offer.text.len() <= PART_AT_MOST && is_part_name(offer.part)
+    }
+
+    /// Reads a part's text, with the callers that are held now. Touches nothing, so several may be read at a time.
+    pub(super) fn read(&self, offer: &Offer<'_>) -> Reading {
+        let digest = Digest::of(offer.text.as_bytes());
+        if digest != offer.digest {
+            return Err(Unread::Digest(digest));
+        }
+        let callers = |digest: &Digest| self.callers.get(digest).cloned();
+        load_as(offer.text, digest, &callers).map_err(Unread::Load)
+    }
+
+    fn load(&mut self, offer: &Offer<'_>, read: Option<Reading>) -> Result<LoadedPart, String> {
+        let read = match read {
+            // Its callers may have come since, with the same offers.
+            None | Some(Err(Unread::Load(LoadError::AwaitsCallers { .. }))) => self.read(offer),
+            Some(read) => read,
+        };
+        read.map_err(|unread| match unread {
+            Unread::Digest(digest) => format!("the text's digest is {digest}, and {} was announced", offer.digest),
+            Unread::Load(error) => {
                 if let LoadError::AwaitsCallers { .. } = error {
                     self.awaiting.insert(offer.part.to_owned(), (offer.digest, offer.text.to_owned()));
                 }
-                Err(with_causes(&error))
+                with_causes(&error)
             }
-        }
+        })
     }
 
     /// Leaves that were refused for want of callers, when some have come since: to be offered again.

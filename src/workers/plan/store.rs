@@ -1,6 +1,7 @@
 //! The store: one writer at a time, any number of readers that never wait.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,12 +10,15 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use super::disk::DiskCopy;
-use super::holdings::{Entry, Held, Holdings, Taken};
+use super::holdings::{Entry, Held, Holdings, Reading, Taken};
 use super::served::{Family, Served};
 use crate::domain::digest::Digest;
 use crate::domain::routing::document::{Bindings, FORMAT, Prices};
 use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
 use crate::workers::router::counters::Counter;
+
+/// So many offers are worth threads of their own.
+const READ_AT_ONCE_FROM: usize = 16;
 
 /// A part as its bringer announces it.
 #[derive(Debug, Clone, Copy)]
@@ -140,10 +144,12 @@ impl PlanStore {
         let _bringing = lock(&self.bringing);
         let mut writing = lock(&self.writing);
         let mut brought = Brought::default();
-        let mut verdicts: Vec<Verdict> = offers.iter().map(|offer| brought.take(&mut writing, offer)).collect();
+        let readings = read_all(&writing, offers);
+        let offered = offers.iter().zip(readings);
+        let mut verdicts: Vec<Verdict> = offered.map(|(offer, read)| brought.take(&mut writing, offer, read)).collect();
         let awaiting = if brought.callers { writing.awaiting() } else { BTreeMap::new() };
         for (part, (digest, text)) in &awaiting {
-            let verdict = brought.take(&mut writing, &Offer { part, digest: *digest, text });
+            let verdict = brought.take(&mut writing, &Offer { part, digest: *digest, text }, None);
             let asked = offers.iter().zip(&mut verdicts).rev().find(|(offer, _)| offer.part == part);
             match asked {
                 Some((_, told)) => *told = verdict,
@@ -296,8 +302,8 @@ struct Brought<'o> {
 }
 
 impl<'o> Brought<'o> {
-    fn take(&mut self, holdings: &mut Holdings, offer: &Offer<'o>) -> Verdict {
-        match holdings.take(offer) {
+    fn take(&mut self, holdings: &mut Holdings, offer: &Offer<'o>, read: Option<Reading>) -> Verdict {
+        match holdings.take(offer, read) {
             Ok(Taken::Unchanged) => Verdict::Unchanged,
             Ok(Taken::Accepted(part)) => {
                 self.callers |= part.is_none();
@@ -308,6 +314,27 @@ impl<'o> Brought<'o> {
             Err(reason) => Verdict::Refused { reason },
         }
     }
+}
+
+/// Reads what is new among many offers, as at a start: on every processor, since that is nearly all the work there is.
+/// A few are read as they are taken.
+fn read_all(holdings: &Holdings, offers: &[Offer<'_>]) -> Vec<Option<Reading>> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if offers.len() < READ_AT_ONCE_FROM || processors == 1 {
+        return offers.iter().map(|_| None).collect();
+    }
+    let read = |offers: &[Offer<'_>]| -> Vec<Option<Reading>> {
+        offers.iter().map(|offer| holdings.is_news(offer).then(|| holdings.read(offer))).collect()
+    };
+    std::thread::scope(|scope| {
+        let shares = offers.chunks(offers.len().div_ceil(processors));
+        let threads: Vec<_> = shares.map(|share| (share, scope.spawn(move || read(share)))).collect();
+        // A share whose thread ended early is read as it is taken.
+        let shares = threads
+            .into_iter()
+            .map(|(share, thread)| thread.join().unwrap_or_else(|_| share.iter().map(|_| None).collect()));
+        shares.flatten().collect()
+    })
 }
 
 /// A panic elsewhere cannot leave the parts half changed: nothing that may panic runs between their insertions.

@@ -251,3 +251,43 @@ fn callers_go_when_no_leaf_names_them_any_more() {
     assert_eq!(restarted.held().into_iter().collect::<Vec<_>>(), ["plan-a", "plan-m"]);
     assert!(has_vip(&restarted, "13900002222"));
 }
+
+#[test]
+fn many_at_once_come_to_the_same_as_one_by_one() {
+    let (asking, callers) = asking_for("13900001111");
+    let leaf_of = |tenant: u32| {
+        let (path, number) = (format!("{tenant:06b}"), format!("4001000{tenant:03}"));
+        let numbers = vec![worlds::raw(&worlds::plain(&number))];
+        text(&Part::Numbers(Numbers { leaf: path, numbers, ..worlds::empty_leaf() }))
+    };
+    let mut texts: Vec<(String, String)> = vec![("plan-a".into(), asking)];
+    texts.extend((0..40).map(|tenant| (format!("plan-{tenant}"), leaf_of(tenant))));
+    texts.extend([
+        ("plan-l".into(), callers),
+        ("plan-broken".into(), "{".into()),
+        ("Not A Name".into(), leaf(&[HOTLINE])),
+    ]);
+    let mut offers: Vec<Offer<'_>> =
+        texts.iter().map(|(part, text)| Offer { part, digest: Digest::of(text.as_bytes()), text }).collect();
+    offers[7].digest = Digest::of(b"another text");
+    assert!(offers.len() >= READ_AT_ONCE_FROM);
+
+    let (at_once, singly) = (PlanStore::new("e1".into()), PlanStore::new("e1".into()));
+    let together = at_once.offer_all(&offers);
+    let apart: Vec<Verdict> = offers
+        .iter()
+        .skip(1)
+        .chain(&offers[..1])
+        .map(|offer| singly.offer(offer.part, offer.digest, offer.text))
+        .collect();
+    assert_eq!(together[1..], apart[..apart.len() - 1]);
+    assert_eq!(
+        (&together[0], apart.last()),
+        (&Verdict::Accepted, Some(&Verdict::Accepted)),
+        "its callers came with it"
+    );
+    assert_eq!(at_once.held(), singly.held());
+    assert_eq!(at_once.snapshot().numbers(), 40);
+    assert!(has_vip(&at_once, "13900001111"));
+    assert_eq!(at_once.offer_all(&offers[..7]), vec![Verdict::Unchanged; 7]);
+}
