@@ -1,6 +1,6 @@
 //! How many new calls a second one peer may bring: beyond it they are shed, so that other peers are served. Once a peer has
-//! used up half of that, a repeated request takes nothing more and gets the answer that it had. A peer that goes on in spite of that is not even
-//! read any more: an answer to each of its datagrams would be what keeps the others waiting.
+//! used up half of that, a repeated request takes nothing more and gets the answer that it had. A peer that goes on in
+//! spite of that is not even read any more: an answer to each of its datagrams would be what keeps the others waiting.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
