@@ -4,10 +4,12 @@ use proptest::prelude::*;
 
 use super::book::{Package, PriceBook};
 use super::charge::DistanceClass;
-use super::fixtures::{answered_leg, document, flat_book};
+use super::fixtures::{answered_leg, document, flat_book, instant};
 use super::fraction::Fraction;
 use super::money::MicroYuan;
 use super::rate::{MonthPackage, PackageUse, rate_call};
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 fn counted_seconds(milliseconds: i64, first: i64, next: i64) -> i64 {
     if milliseconds == 0 {
@@ -70,6 +72,67 @@ proptest! {
         prop_assert_eq!(charge.seconds(), u64::try_from(seconds).unwrap());
         let exact = Fraction { over: i128::from(seconds) * i128::from(micros), under: 60 };
         prop_assert_eq!(i128::from(charge.amount.micros()), exact.rounded(mode));
+    }
+
+    #[test]
+    fn free_seconds_come_off_first_and_the_least_charge_counts_last(
+        micros in 0_i64..3_000_000,
+        milliseconds in 0_i64..400_000,
+        (first, next) in (1_u32..90, 1_u32..90),
+        free in 0_i64..120,
+        least in 0_i64..5_000_000,
+        mode in prop_oneof![Just("HalfUp"), Just("HalfEven"), Just("Up")],
+    ) {
+        let [price, minimum] = [micros, least].map(|micros| MicroYuan::from_micros(micros).to_string());
+        let book = PriceBook::new(&document(&format!(
+            r#"
+versions:
+- effectiveFrom: "2026-01-01"
+  rounding: {mode}
+  voice:
+    increments: {{firstSeconds: {first}, nextSeconds: {next}}}
+    rates: [{{name: every, freeSeconds: {free}, minimumCharge: "{minimum}", perMinute: {{enterprise: "{price}"}}}}]
+"#
+        )))
+        .unwrap();
+        let record = answered_leg("c", 1, "2026-11-10T10:00:00+08:00", milliseconds);
+        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let seconds = counted_seconds((milliseconds - free * 1000).max(0), first.into(), next.into());
+        prop_assert_eq!(charge.seconds(), u64::try_from(seconds).unwrap());
+        let price = Fraction { over: i128::from(seconds) * i128::from(micros), under: 60 }.rounded(mode);
+        let expected = if seconds == 0 { 0 } else { price.max(least.into()) };
+        prop_assert_eq!(i128::from(charge.amount.micros()), expected);
+        prop_assert_eq!(charge.recompute(&book), Some(charge.amount));
+    }
+
+    #[test]
+    fn hours_of_a_week_hold_on_the_day_on_which_they_begin(
+        ranges in prop::collection::vec((0_usize..7, 0_i64..1_440, 1_i64..=1_440), 1..4),
+        minute in 0_i64..7 * 1_440,
+    ) {
+        let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let written: Vec<String> = ranges
+            .iter()
+            .map(|(day, from, to)| format!("{{days: [{}], from: \"{}\", to: \"{}\"}}", DAYS[*day], clock(*from), clock(*to)))
+            .collect();
+        let yaml = format!(
+            "versions: [{{effectiveFrom: \"2026-01-01\", voice: {{rates: [{{name: within, when: {{timeOfDay: [{}]}}, \
+             perMinute: {{enterprise: \"1\"}}}}, {{name: outside, perMinute: {{enterprise: \"2\"}}}}]}}}}]",
+            written.join(", ")
+        );
+        // A range of no length, and two that are one, are refused.
+        let Ok(book) = PriceBook::new(&document(&yaml)) else { return Err(TestCaseError::reject("refused")) };
+        let holds = |(day, from, to): &(usize, i64, i64)| {
+            let begins = i64::try_from(*day).unwrap() * 1_440 + from;
+            let length = if to > from { to - from } else { to + 1_440 - from };
+            (minute - begins).rem_euclid(7 * 1_440) < length
+        };
+        let expected = if ranges.iter().any(holds) { "1.00" } else { "2.00" };
+        // A Monday; the leg begins seven seconds before its answer.
+        let begins = instant("2026-11-09T00:00:07+08:00") + jiff::SignedDuration::from_mins(minute);
+        let record = answered_leg("c", 1, &begins.to_string(), 60_000);
+        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        prop_assert_eq!(charge.amount.to_string(), expected);
     }
 
     #[test]
