@@ -135,7 +135,7 @@ pub enum DestinationType {
 )]
 pub struct RateTime {
     /// Days on which the range begins.
-    #[schemars(transform = set(1, 10))]
+    #[schemars(transform = set(1, 7))]
     pub days: Vec<DayName>,
     /// First minute, 00:00 to 23:59.
     #[schemars(schema_with = "scalars::time_of_day")]
