@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::histogram::Histogram;
-use crate::server::{GENERATOR_CORE, Server};
+use crate::server::{self, GENERATOR_CORE, Server};
 use crate::world;
 
 /// New calls a second that the router takes of one peer: more than the one that is measured brings.
@@ -20,6 +20,11 @@ const PORTS: usize = 16;
 
 /// Both halves, a line each.
 pub fn rows() {
+    if !server::go_first() {
+        println!(
+            "\nWithout the right to run before the flood on its core (chrt), the peer waits for it there as well."
+        );
+    }
     println!(
         "\nOne peer with 1,000 calls a second, quiet and beside another's flood of {FLOOD} a second (bound: {BOUND} a peer)\n"
     );

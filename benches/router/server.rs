@@ -36,6 +36,13 @@ pub fn unpin() {
     run_on("0-1023");
 }
 
+/// Lets this process, and none that it starts, run before others of its core: what is measured is the server, and not how
+/// long the flood on the same core keeps its answers from being looked at. Tells whether the system lets it.
+pub fn go_first() -> bool {
+    let done = Command::new("chrt").args(["-R", "-f", "-p", "10", &std::process::id().to_string()]).output();
+    done.is_ok_and(|done| done.status.success())
+}
+
 fn run_on(cores: &str) {
     let done = Command::new("taskset").args(["-pc", cores, &std::process::id().to_string()]).output().unwrap();
     assert!(done.status.success(), "{done:?}");

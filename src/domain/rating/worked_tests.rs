@@ -1,5 +1,5 @@
-//! The calls of `tests/fixtures/rating/worked.yaml`, each with its arithmetic: worked out by hand, evaluated here with
-//! fractions that know nothing of the rating, and rated.
+//! The calls of `tests/fixtures/rating/worked.yaml`, each with its arithmetic: evaluated here with fractions that know
+//! nothing of the rating, and rated.
 
 use std::collections::BTreeMap;
 
@@ -166,7 +166,7 @@ impl Arithmetic<'_> {
 }
 
 #[test]
-fn every_call_costs_what_was_worked_out_by_hand() {
+fn every_call_costs_what_its_arithmetic_comes_to() {
     let file: File = serde_saphyr::from_str(FILE).unwrap();
     let books: BTreeMap<&str, (PriceBook, String)> = file
         .tariffs

@@ -277,6 +277,44 @@ mod tests {
     }
 
     #[test]
+    fn what_one_peer_asked_at_one_address_is_answered_from_there_also_when_answers_leave_together() {
+        for (bound, client_at, asked) in [
+            ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.2"),
+            ("[::]:0", "[::1]:0", "::1"),
+            ("[::]:0", "127.0.0.1:0", "127.0.0.2"),
+        ] {
+            if UdpSocket::bind(client_at).is_err() {
+                continue; // This machine has no IPv6.
+            }
+            let socket = bind(bound.parse().unwrap(), 1).unwrap().remove(0);
+            let client = client(client_at);
+            let asked = SocketAddr::new(asked.parse().unwrap(), local_addr(&socket).unwrap().port());
+            client.connect(asked).unwrap();
+            // All there before the first is read: they are one batch, and all but one of one length.
+            let texts: Vec<String> =
+                (0..BATCH).map(|mark| format!("ask {mark:02}{}", if mark == 7 { "!" } else { "" })).collect();
+            for text in &texts {
+                client.send(text.as_bytes()).unwrap();
+            }
+            let mut socket = DatagramSocket::new(socket);
+            echo(&mut socket, BATCH);
+            assert!(socket.sending.cuts(), "{bound}: the system took them as one");
+            let mut buffer = [0; 64];
+            // A connected socket takes nothing that comes from elsewhere.
+            let mut heard: Vec<String> = (0..BATCH)
+                .map(|_| {
+                    let length = client.recv(&mut buffer).unwrap();
+                    String::from_utf8(buffer[..length].to_vec()).unwrap()
+                })
+                .collect();
+            heard.sort_unstable();
+            let mut expected: Vec<String> = texts.iter().map(|text| text.to_ascii_uppercase()).collect();
+            expected.sort_unstable();
+            assert_eq!(heard, expected, "{bound}");
+        }
+    }
+
+    #[test]
     fn an_answer_that_cannot_be_sent_holds_no_other_back() {
         let socket = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
         let address = local_addr(&socket).unwrap();

@@ -123,6 +123,11 @@ impl Sending {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn cuts(&self) -> bool {
+        self.cuts
+    }
+
     /// How many of the first go as one: all of one length, but that the last may be shorter.
     fn alike(&self, answers: &[&Answer]) -> usize {
         let Some((first, others)) = answers.split_first() else { return 0 };
