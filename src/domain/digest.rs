@@ -28,6 +28,12 @@ impl Digest {
         Self::of(&serde_json::to_vec(value).unwrap_or_default())
     }
 
+    /// The first eight bytes.
+    #[must_use]
+    pub fn beginning(&self) -> u64 {
+        self.0.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+
     /// The first 16 hex digits: enough to name a thing among thousands.
     #[must_use]
     pub fn short(&self) -> String {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The shape is checked, not whether the code is in use ([`is_in_use`](Self::is_in_use) tells): a plan written by a
 /// build with newer tables must still be readable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AreaCode(u16);
+pub struct AreaCode(NonZeroU16);
 
 /// Text that cannot be an area code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,14 +28,14 @@ impl AreaCode {
     /// three-digit ones start with 3 to 9.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
-        self.0
+        self.0.get()
     }
 
     /// The inverse of [`as_u16`](Self::as_u16).
     #[must_use]
     pub const fn from_u16(value: u16) -> Option<Self> {
-        match value {
-            10 | 20..=29 | 300..=999 => Some(Self(value)),
+        match (value, NonZeroU16::new(value)) {
+            (10 | 20..=29 | 300..=999, Some(value)) => Some(Self(value)),
             _ => None,
         }
     }

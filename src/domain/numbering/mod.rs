@@ -11,6 +11,7 @@ mod destination;
 mod four_hundred;
 mod national;
 mod normalise;
+mod packed;
 #[cfg(test)]
 mod packing;
 mod patterns;

@@ -48,7 +48,7 @@ impl NationalNumber {
     }
 
     /// The digits eight at a time, for comparisons: every call makes some, and a call to compare bytes takes longer.
-    fn words(&self) -> [u64; MAX_DIGITS / 8] {
+    pub(super) fn words(&self) -> [u64; MAX_DIGITS / 8] {
         let (eights, _) = self.digits.as_chunks::<8>();
         let mut eights = eights.iter().map(|eight| u64::from_be_bytes(*eight));
         std::array::from_fn(|_| eights.next().unwrap_or(0))

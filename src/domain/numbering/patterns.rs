@@ -6,10 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::area_code::AreaCode;
 use super::national::{MAX_DIGITS, NationalNumber, mask_text};
 use super::normalise::begins_with_carrier_select;
+use super::packed::PackedDigits;
 
 /// One pattern: `13900001111`, `0105555*`.
 ///
@@ -144,32 +146,48 @@ impl<'de> Deserialize<'de> for CallerPattern {
     }
 }
 
+/// Patterns that stand beside what else a set says of itself; of a larger set, all stand elsewhere.
+const NEAR: usize = 4;
+
 /// A set of patterns that answers whether any of them matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallerPatterns {
-    /// Ascending.
-    exact: Box<[NationalNumber]>,
-    /// Ascending, and none begins with another: so only the last one that is not after a number can match it.
-    prefixes: Box<[NationalNumber]>,
+    /// Numbers without a `*`, ascending; then beginnings, ascending, of which none begins with another: so only the last
+    /// one that is not after a number can match it.
+    digits: SmallVec<[PackedDigits; NEAR]>,
+    /// How many are without a `*`.
+    exact: usize,
 }
 
 impl CallerPatterns {
     /// Whether any pattern matches.
     #[must_use]
     pub fn matches(&self, number: NationalNumber) -> bool {
-        self.matching(number).is_some()
+        let digits = PackedDigits::of(number);
+        self.beginning(digits).is_some() || self.exact().binary_search(&digits).is_ok()
     }
 
     /// A pattern that matches, the widest first, for explaining a decision.
     #[must_use]
     pub fn matching(&self, number: NationalNumber) -> Option<CallerPattern> {
-        let after = self.prefixes.partition_point(|prefix| *prefix <= number);
-        let prefix = after.checked_sub(1).and_then(|last| self.prefixes.get(last));
-        let prefix = prefix.map(|digits| CallerPattern { digits: *digits, reach: Reach::Prefix });
-        prefix.filter(|pattern| pattern.matches(number)).or_else(|| {
-            self.exact.binary_search(&number).ok()?;
-            Some(CallerPattern { digits: number, reach: Reach::Exact })
-        })
+        let digits = PackedDigits::of(number);
+        if let Some(beginning) = self.beginning(digits) {
+            return Some(CallerPattern { digits: beginning.number()?, reach: Reach::Prefix });
+        }
+        self.exact().binary_search(&digits).ok()?;
+        Some(CallerPattern { digits: number, reach: Reach::Exact })
+    }
+
+    fn exact(&self) -> &[PackedDigits] {
+        self.digits.get(..self.exact).unwrap_or_default()
+    }
+
+    /// The one that a number begins with.
+    fn beginning(&self, digits: PackedDigits) -> Option<PackedDigits> {
+        let beginnings = self.digits.get(self.exact..).unwrap_or_default();
+        let after = beginnings.partition_point(|beginning| *beginning <= digits);
+        let last = beginnings.get(after.checked_sub(1)?)?;
+        digits.begins_with(*last).then_some(*last)
     }
 
     /// Whether the set names everybody whom `pattern` names, by a pattern of its own that reaches as far.
@@ -180,27 +198,31 @@ impl CallerPatterns {
 
     /// Numbers that the set names without a `*`, ascending.
     pub fn numbers(&self) -> impl Iterator<Item = NationalNumber> {
-        self.exact.iter().copied()
+        self.exact().iter().filter_map(|digits| digits.number())
     }
 
     /// Whether the set holds no pattern and matches nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.prefixes.is_empty()
+        self.digits.is_empty()
     }
 }
 
 impl FromIterator<CallerPattern> for CallerPatterns {
     fn from_iter<T: IntoIterator<Item = CallerPattern>>(patterns: T) -> Self {
-        let (mut prefixes, mut exact) = (Vec::new(), Vec::new());
+        let (mut beginnings, mut digits) = (Vec::new(), SmallVec::new());
         for pattern in patterns {
-            if pattern.is_prefix() { prefixes.push(pattern.digits) } else { exact.push(pattern.digits) }
+            let packed = PackedDigits::of(pattern.digits);
+            if pattern.is_prefix() { beginnings.push(packed) } else { digits.push(packed) }
         }
-        prefixes.sort_unstable();
-        prefixes.dedup_by(|next, kept| next.as_str().starts_with(kept.as_str()));
-        exact.sort_unstable();
-        exact.dedup();
-        Self { exact: exact.into(), prefixes: prefixes.into() }
+        beginnings.sort_unstable();
+        beginnings.dedup_by(|next, kept| next.begins_with(*kept));
+        digits.sort_unstable();
+        digits.dedup();
+        let exact = digits.len();
+        digits.extend(beginnings);
+        digits.shrink_to_fit();
+        Self { digits, exact }
     }
 }
 

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::caller_lists::CallerSet;
 use super::compiled::{
-    AreaSet, Common, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule,
+    Among, AreaSet, Common, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule,
     CompiledScreening, CompiledTarget, NEAR, Name, PeriodSet,
 };
 use super::document::{
@@ -162,12 +162,12 @@ impl<'a> Compiler<'a> {
         let every_call = When::default();
         let when = rule.when.as_ref().unwrap_or(&every_call);
         let periods = if when.periods.is_empty() {
-            None
+            PeriodSet::EVER
         } else {
-            Some(self.periods(format_args!("{field}.when.periods"), &when.periods))
+            self.periods(format_args!("{field}.when.periods"), &when.periods)
         };
         let callers = self.patterns(format_args!("{field}.when.callers"), &when.callers);
-        let caller_lists = self.caller_lists(format_args!("{field}.when.callerLists"), &when.caller_lists);
+        let lists = self.caller_lists(format_args!("{field}.when.callerLists"), &when.caller_lists);
         let areas = self.areas(format_args!("{field}.when.callerAreas"), &when.caller_areas);
         if let Target::Number(_) = rule.to {
             self.refuse(
@@ -177,8 +177,10 @@ impl<'a> Compiler<'a> {
             return None;
         }
         let to = self.target(format_args!("{field}.to"), &rule.to)?;
-        let caller_areas = if when.caller_areas.is_empty() { None } else { Some(areas) };
-        Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, caller_lists, caller_areas, to })
+        let areas = if when.caller_areas.is_empty() { None } else { Some(areas) };
+        let among = Among { lists, areas };
+        let among = if among == Among::default() { None } else { Some(Box::new(among)) };
+        Some(CompiledRule { name: self.shared.name(&rule.name), periods, callers, among, to })
     }
 
     /// A rule's or an override's target.
@@ -269,7 +271,7 @@ impl<'a> Compiler<'a> {
         if texts.is_empty() {
             return AreaSet::default();
         }
-        let mut areas = Vec::with_capacity(texts.len());
+        let mut areas = SmallVec::new();
         for text in texts {
             match text.parse::<Area>() {
                 Ok(area) => areas.push(area),
@@ -279,7 +281,7 @@ impl<'a> Compiler<'a> {
                 ),
             }
         }
-        self.shared.areas(areas)
+        AreaSet::new(areas)
     }
 
     fn periods(&mut self, field: fmt::Arguments<'_>, names: &[String]) -> PeriodSet {

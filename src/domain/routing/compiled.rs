@@ -20,12 +20,12 @@ use crate::domain::numbering::{Area, CallerPatterns, Destination, FourHundred};
 
 /// A gateway, told from others without a look at its name: each call asks whether a number is its own gateway's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GatewayId(Digest);
+pub struct GatewayId(u64);
 
 impl GatewayId {
-    /// Of `NAMESPACE/NAME`.
+    /// Of `NAMESPACE/NAME`. Names of gateways are the platform's, so that eight bytes tell them apart.
     pub fn of(name: &str) -> Self {
-        Self(Digest::of(name.as_bytes()))
+        Self(Digest::of(name.as_bytes()).beginning())
     }
 }
 
@@ -44,13 +44,30 @@ pub struct LeafKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeafHeader {
     pub key: LeafKey,
-    pub gateway: GatewayId,
     /// Of the part's text.
     pub digest: Digest,
     pub tenant: String,
+}
+
+/// What each call asks of a number, its gateway and its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub gateway: GatewayId,
     pub tenant_state: TenantState,
     /// 1 to 9.
     pub forwards_per_call: u8,
+    pub state: NumberState,
+    /// Whether two of its destinations have one number.
+    pub lines_repeat: bool,
+}
+
+/// What few numbers have, and for a time.
+#[derive(Debug, Default)]
+pub(super) struct Passing {
+    /// The first that holds at the instant wins.
+    pub(super) overrides: Box<[CompiledOverride]>,
+    /// When `limits.callsPerMonth` was reached.
+    pub(super) cap_reached: Option<CompiledCap>,
 }
 
 /// A part of the plan with numbers, compiled.
@@ -77,22 +94,32 @@ pub type Name = Arc<str>;
 /// Destinations that stand beside their number; of a number with more, all stand elsewhere.
 pub(super) const NEAR: usize = 3;
 
-/// One number, ready to decide calls.
+/// One number, ready to decide calls: first what every call reads, in the order in which it stands in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub struct CompiledNumber {
     pub number: FourHundred,
-    /// Name of the `FourHundredNumber` object.
-    pub name: Box<str>,
-    pub leaf: Arc<LeafHeader>,
-    pub state: NumberState,
-    pub schedule: Option<Arc<Schedule>>,
-    pub destinations: SmallVec<[CompiledDestination; NEAR]>,
+    pub terms: Terms,
     /// The same one for numbers that are alike in it.
     pub entry: Arc<CompiledEntry>,
+    pub schedule: Option<Arc<Schedule>>,
+    pub(super) passing: Option<Box<Passing>>,
+    pub destinations: SmallVec<[CompiledDestination; NEAR]>,
+    pub leaf: Arc<LeafHeader>,
+    /// Name of the `FourHundredNumber` object.
+    pub name: Box<str>,
+}
+
+impl CompiledNumber {
     /// The first that holds at the instant wins.
-    pub overrides: Box<[CompiledOverride]>,
-    /// When `limits.callsPerMonth` was reached.
-    pub cap_reached: Option<CompiledCap>,
+    pub fn overrides(&self) -> &[CompiledOverride] {
+        self.passing.as_ref().map_or(&[], |passing| &passing.overrides)
+    }
+
+    /// The month of which `limits.callsPerMonth` was reached.
+    pub fn cap_reached(&self) -> Option<&CompiledCap> {
+        self.passing.as_ref()?.cap_reached.as_ref()
+    }
 }
 
 /// A month that is used up.
@@ -161,6 +188,13 @@ pub struct CompiledDestination {
     pub ring_seconds: Option<u16>,
 }
 
+impl CompiledDestination {
+    /// Whether two have one number.
+    pub(super) fn repeat(all: &[Self]) -> bool {
+        all.iter().enumerate().any(|(index, one)| all.iter().take(index).any(|other| other.number == one.number))
+    }
+}
+
 /// Several destinations and the order among them.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CompiledGroup {
@@ -185,13 +219,14 @@ pub struct CompiledScreening {
 
 /// Areas, `Unknown` among them where it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct AreaSet(Arc<[Area]>);
+pub struct AreaSet(SmallVec<[Area; 8]>);
 
 impl AreaSet {
-    pub(super) fn new(mut areas: Vec<Area>) -> Self {
+    pub(super) fn new(mut areas: SmallVec<[Area; 8]>) -> Self {
         areas.sort_unstable();
         areas.dedup();
-        Self(areas.into())
+        areas.shrink_to_fit();
+        Self(areas)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -203,32 +238,48 @@ impl AreaSet {
     }
 }
 
-/// A rule; what is `None` matches every call.
+/// A rule; what is `None` matches every call. A call reads several of them, so one is no larger than it must be.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CompiledRule {
     pub name: Name,
-    pub periods: Option<PeriodSet>,
+    pub periods: PeriodSet,
     pub callers: Option<Common<CallerPatterns>>,
-    /// Any of them.
-    pub caller_lists: Option<Box<[Common<CallerSet>]>>,
-    pub caller_areas: Option<AreaSet>,
+    pub among: Option<Box<Among>>,
     pub to: CompiledTarget,
+}
+
+/// Who else a rule asks for: few do.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub struct Among {
+    /// Any of them.
+    pub lists: Option<Box<[Common<CallerSet>]>>,
+    pub areas: Option<AreaSet>,
 }
 
 impl CompiledRule {
     /// Whether it looks at who calls.
     pub fn asks_who_calls(&self) -> bool {
-        self.callers.is_some() || self.caller_lists.is_some() || self.caller_areas.is_some()
+        self.callers.is_some() || self.among.is_some()
+    }
+
+    /// Lists of which any may name the caller.
+    pub fn caller_lists(&self) -> Option<&[Common<CallerSet>]> {
+        self.among.as_ref()?.lists.as_deref()
+    }
+
+    pub fn caller_areas(&self) -> Option<&AreaSet> {
+        self.among.as_ref()?.areas.as_ref()
     }
 }
 
-/// Periods of one schedule, as bits by index.
+/// Periods of one schedule, as bits by index; or every instant, also of a number without a schedule.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct PeriodSet(u64);
 
 impl PeriodSet {
-    /// A schedule has at most 32 periods and the one of every other instant.
-    pub const MOST: usize = 64;
+    pub const EVER: Self = Self(u64::MAX);
+    /// A schedule has at most 32 periods and the one of every other instant. The bit above stands for no schedule.
+    pub const MOST: usize = 63;
 
     pub(super) fn insert(&mut self, index: usize) {
         if index < Self::MOST {
@@ -236,12 +287,10 @@ impl PeriodSet {
         }
     }
 
-    pub fn contains(self, index: u16) -> bool {
-        usize::from(index) < Self::MOST && self.0 & (1 << index) != 0
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
+    /// Whether the period of that index is meant; `None`: there is no schedule.
+    pub fn contains(self, index: Option<u16>) -> bool {
+        let bit = index.map_or(Self::MOST, usize::from);
+        bit <= Self::MOST && self.0 & (1 << bit) != 0
     }
 }
 

@@ -44,7 +44,7 @@ pub fn decide_at<'p>(
     turns: &mut impl Turns,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
-    let held = plan.number(facts.to).filter(|number| number.leaf.gateway == gateway);
+    let held = plan.number(facts.to).filter(|number| number.terms.gateway == gateway);
     walk(plan, held, facts, turns, trace)
 }
 
@@ -59,14 +59,14 @@ const SCREENS: &[(Step, &[Screen])] = &[
 ];
 
 fn number_is_active(number: &CompiledNumber, _: &CallFacts<'_>) -> Option<Reason> {
-    match number.state {
+    match number.terms.state {
         NumberState::Active => None,
         NumberState::Paused => Some(Reason::NumberPaused),
     }
 }
 
 fn tenant_is_active(number: &CompiledNumber, _: &CallFacts<'_>) -> Option<Reason> {
-    match number.leaf.tenant_state {
+    match number.terms.tenant_state {
         TenantState::Active => None,
         TenantState::Suspended => Some(Reason::NumberSuspended),
         TenantState::Frozen => Some(Reason::NumberFrozen),
@@ -93,7 +93,7 @@ fn caller_is_known(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Rea
 
 /// The plan says which month is used up; the month itself ends without any plan.
 fn month_has_room(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
-    let cap = number.cap_reached.as_ref()?;
+    let cap = number.cap_reached()?;
     (Month::of(facts.at, &cap.zone) == cap.month).then_some(Reason::MonthlyCapReached)
 }
 
@@ -153,7 +153,7 @@ fn active_override<'p>(
     at: Timestamp,
     trace: &mut impl Trace,
 ) -> Option<&'p CompiledOverride> {
-    for candidate in &number.overrides {
+    for candidate in number.overrides() {
         if candidate.holds_at(at) {
             trace.step(Step::Override, Finding::Override(&candidate.name));
             return Some(candidate);
@@ -194,7 +194,7 @@ fn matching_rule<'p>(
 }
 
 fn mismatch(rule: &CompiledRule, period: Option<u16>, caller: &Caller) -> Option<Mismatch> {
-    if rule.periods.is_some_and(|periods| !period.is_some_and(|index| periods.contains(index))) {
+    if !rule.periods.contains(period) {
         return Some(Mismatch::Period);
     }
     if let Some(callers) = &rule.callers
@@ -202,12 +202,13 @@ fn mismatch(rule: &CompiledRule, period: Option<u16>, caller: &Caller) -> Option
     {
         return Some(Mismatch::Caller);
     }
-    if let Some(lists) = &rule.caller_lists
+    let among = rule.among.as_deref()?;
+    if let Some(lists) = &among.lists
         && !caller.number().is_some_and(|number| lists.iter().any(|list| list.contains(number)))
     {
         return Some(Mismatch::CallerList);
     }
-    if rule.caller_areas.as_ref().is_some_and(|areas| !areas.contains(caller.area())) {
+    if among.areas.as_ref().is_some_and(|areas| !areas.contains(caller.area())) {
         return Some(Mismatch::CallerArea);
     }
     None
@@ -221,7 +222,7 @@ fn aim<'p>(
     turns: &mut impl Turns,
     trace: &mut impl Trace,
 ) -> Outcome<'p> {
-    let mut destinations = Destinations::with_room(number.leaf.forwards_per_call);
+    let mut destinations = Destinations::of(number);
     match target {
         CompiledTarget::Announcement(name) => {
             trace.step(Step::Target, Finding::Announcement(name));

@@ -143,17 +143,23 @@ pub struct Destinations<'p> {
     items: [Option<&'p CompiledDestination>; DESTINATIONS_AT_MOST],
     room: u8,
     count: u8,
+    lines_repeat: bool,
 }
 
 impl<'p> Destinations<'p> {
-    pub(super) fn with_room(room: u8) -> Self {
-        Self { room: room.clamp(1, 9), ..Self::default() }
+    /// None yet, and room for as many as the number's tenant may have.
+    pub(super) fn of(number: &CompiledNumber) -> Self {
+        let room = number.terms.forwards_per_call.clamp(1, 9);
+        Self { room, lines_repeat: number.terms.lines_repeat, ..Self::default() }
     }
 
     /// Adds one, unless there is no room or the same number stands already: a switch that walks contacts must not
-    /// call the same one twice (RFC 3261 §8.1.3.4).
+    /// call the same one twice (RFC 3261 §8.1.3.4). Where no two lines are the same, none is looked at.
     pub(super) fn push(&mut self, destination: &'p CompiledDestination) {
-        if self.is_full() || self.iter().any(|earlier| earlier.number == destination.number) {
+        let same = |earlier: &CompiledDestination| {
+            std::ptr::eq(earlier, destination) || (self.lines_repeat && earlier.number == destination.number)
+        };
+        if self.is_full() || self.iter().any(same) {
             return;
         }
         if let Some(slot) = self.items.get_mut(usize::from(self.count)) {

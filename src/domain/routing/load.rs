@@ -10,13 +10,15 @@ use std::sync::Arc;
 use super::caller_lists::CallerSet;
 use super::compile::{Compiler, Violation};
 use super::compiled::{
-    Common, CompiledCap, CompiledLeaf, CompiledNumber, CompiledOverride, GatewayId, LeafHeader, LeafKey,
+    Common, CompiledCap, CompiledDestination, CompiledLeaf, CompiledNumber, CompiledOverride, GatewayId, LeafHeader,
+    LeafKey, Passing, Terms,
 };
-use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices};
+use super::document::{Bindings, FORMAT, Head, NumberEntry, NumberState, Numbers, OverrideEntry, Part, Prices};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
+use super::schedules::{Schedules, compile_schedules};
 use super::shared::Shared;
-use crate::domain::calendar::{Calendar, DEFAULT_ZONE, Month, Schedule, parse_zone};
+use crate::domain::calendar::{DEFAULT_ZONE, Month, Schedule, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::{CallerPatterns, FourHundred};
 
@@ -71,16 +73,24 @@ pub type FindCallers<'a> = &'a dyn Fn(&Digest) -> Option<Arc<CallerPatterns>>;
 /// For one who asks whether a leaf stands, wherever its callers are.
 pub const ANY_CALLERS: FindCallers<'static> = &|_| Some(Arc::default());
 
-/// Reads the text of any part.
-pub fn load(text: &str, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
-    load_as(text, Digest::of(text.as_bytes()), callers)
+/// What a part is read beside.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) callers: FindCallers<'a>,
+    /// Those of the plan's other leaves.
+    pub(crate) schedules: &'a Schedules,
 }
 
-/// [`load`] where the text's digest is known.
-pub fn load_as(text: &str, digest: Digest, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
+/// Reads the text of any part, by itself.
+pub fn load(text: &str, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
+    load_as(text, Digest::of(text.as_bytes()), Beside { callers, schedules: &Schedules::default() })
+}
+
+/// [`load`] where the text's digest is known, and other parts are.
+pub(crate) fn load_as(text: &str, digest: Digest, beside: Beside<'_>) -> Result<LoadedPart, LoadError> {
     let part: Part =
         serde_json::from_str(text).map_err(|error| newer_format(text).unwrap_or(LoadError::Json(error)))?;
-    load_part(part, digest, callers)
+    load_part(part, digest, beside)
 }
 
 /// A later format may not parse at all; then its number is the better answer.
@@ -94,7 +104,7 @@ fn newer_format(text: &str) -> Option<LoadError> {
 }
 
 /// Compiles a part whose text has `digest`.
-pub fn load_part(part: Part, digest: Digest, callers: FindCallers<'_>) -> Result<LoadedPart, LoadError> {
+fn load_part(part: Part, digest: Digest, beside: Beside<'_>) -> Result<LoadedPart, LoadError> {
     let seen = match &part {
         Part::Head(head) => head.format,
         Part::Numbers(numbers) => numbers.format,
@@ -107,7 +117,7 @@ pub fn load_part(part: Part, digest: Digest, callers: FindCallers<'_>) -> Result
     }
     Ok(match part {
         Part::Head(head) => LoadedPart::Routing(load_head(&head, digest)?),
-        Part::Numbers(numbers) => LoadedPart::Routing(load_numbers(&numbers, digest, callers)?),
+        Part::Numbers(numbers) => LoadedPart::Routing(load_numbers(&numbers, digest, beside)?),
         Part::Bindings(bindings) => LoadedPart::Bindings(bindings),
         Part::Prices(prices) => LoadedPart::Prices(prices),
         Part::Callers(callers) => LoadedPart::Callers {
@@ -122,18 +132,19 @@ fn load_head(head: &Head, digest: Digest) -> Result<CompiledPart, LoadError> {
     Ok(CompiledPart::Head(Arc::new(CompiledHead::compile(head, digest)?)))
 }
 
-fn load_numbers(numbers: &Numbers, digest: Digest, callers: FindCallers<'_>) -> Result<CompiledPart, LoadError> {
-    Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest, callers)?)))
+fn load_numbers(numbers: &Numbers, digest: Digest, beside: Beside<'_>) -> Result<CompiledPart, LoadError> {
+    Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest, beside)?)))
 }
 
 /// A plan of parts that are at hand: folder tools and tests. Each part's digest is that of its JSON.
 pub fn plan_of(parts: impl IntoIterator<Item = Part>) -> Result<Plan, LoadError> {
     let (lists, others): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| matches!(part, Part::Callers(_)));
     let mut compiled = Vec::new();
-    let mut callers = BTreeMap::new();
+    let (mut callers, schedules) = (BTreeMap::new(), Schedules::default());
     for part in lists.into_iter().chain(others) {
         let digest = Digest::of_json(&part);
-        match load_part(part, digest, &|wanted| callers.get(wanted).cloned())? {
+        let known = |wanted: &Digest| callers.get(wanted).cloned();
+        match load_part(part, digest, Beside { callers: &known, schedules: &schedules })? {
             LoadedPart::Routing(part) => compiled.push(part),
             LoadedPart::Callers { digest, callers: patterns, .. } => {
                 callers.insert(digest, patterns);
@@ -145,7 +156,7 @@ pub fn plan_of(parts: impl IntoIterator<Item = Part>) -> Result<Plan, LoadError>
 }
 
 /// Compiles a leaf of numbers.
-pub fn compile_leaf(leaf: &Numbers, digest: Digest, callers: FindCallers<'_>) -> Result<CompiledLeaf, LoadError> {
+pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -> Result<CompiledLeaf, LoadError> {
     let fault = |field: &str, sentence: String| LoadError::Leaf {
         namespace: leaf.namespace.clone(),
         field: field.to_owned(),
@@ -161,21 +172,30 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest, callers: FindCallers<'_>) ->
         return Err(fault("leaf", format!("{:?} is not a path of 0 and 1", leaf.leaf)));
     }
     let header = Arc::new(LeafHeader {
-        gateway: GatewayId::of(&leaf.gateway),
         key: LeafKey { gateway: leaf.gateway.clone(), namespace: leaf.namespace.clone(), path: leaf.leaf.clone() },
         digest,
         tenant: leaf.tenant.name.clone(),
+    });
+    let terms = Terms {
+        gateway: GatewayId::of(&leaf.gateway),
         tenant_state: leaf.tenant.state,
         forwards_per_call: leaf.tenant.forwards_per_call,
-    });
-    let named = Named { schedules: compile_schedules(leaf)?, lists: compile_lists(leaf, callers)? };
+        state: NumberState::Active,
+        lines_repeat: false,
+    };
+    let named = Named {
+        schedules: compile_schedules(leaf, beside.schedules)?,
+        lists: compile_lists(leaf, beside.callers)?,
+        header,
+        terms,
+    };
     let mut extras = Extras::of(leaf);
     let mut shared = Shared::default();
     let mut numbers: Vec<Arc<CompiledNumber>> = Vec::with_capacity(leaf.numbers.len());
     for (position, raw) in leaf.numbers.iter().enumerate() {
         let entry: NumberEntry =
             serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
-        let number = compile_number(&entry, &header, &named, &mut extras, &mut shared)?;
+        let number = compile_number(&entry, &named, &mut extras, &mut shared)?;
         if numbers.last().is_some_and(|earlier| earlier.number.as_u64() >= number.number.as_u64()) {
             return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
         }
@@ -184,33 +204,9 @@ pub fn compile_leaf(leaf: &Numbers, digest: Digest, callers: FindCallers<'_>) ->
     if let Some((number, list)) = extras.left_over() {
         return Err(fault(list, format!("names {number}, which is not in this leaf")));
     }
-    let named = leaf.caller_lists.values().flat_map(|list| list.exact.values().chain(&list.prefixes));
-    let callers = named.copied().collect::<BTreeSet<_>>().into_iter().collect();
-    Ok(CompiledLeaf { header, numbers, callers })
-}
-
-fn compile_schedules(leaf: &Numbers) -> Result<BTreeMap<&str, Arc<Schedule>>, LoadError> {
-    let fault =
-        |field: String, sentence: String| LoadError::Leaf { namespace: leaf.namespace.clone(), field, sentence };
-    let mut calendars = BTreeMap::new();
-    for (name, document) in &leaf.calendars {
-        let calendar =
-            Calendar::new(document).map_err(|error| fault(format!("calendars[{name}]"), error.to_string()))?;
-        calendars.insert(name.as_str(), calendar);
-    }
-    let mut schedules = BTreeMap::new();
-    for (name, document) in &leaf.schedules {
-        let calendar = match document.calendar.as_deref() {
-            None => None,
-            Some(wanted) => Some(calendars.get(wanted).ok_or_else(|| {
-                fault(format!("schedules[{name}].calendar"), format!("names {wanted:?}, which is not in this leaf"))
-            })?),
-        };
-        let schedule = Schedule::compile(document, calendar)
-            .map_err(|error| fault(format!("schedules[{name}]"), error.to_string()))?;
-        schedules.insert(name.as_str(), Arc::new(schedule));
-    }
-    Ok(schedules)
+    let callers = leaf.caller_lists.values().flat_map(|list| list.exact.values().chain(&list.prefixes));
+    let callers = callers.copied().collect::<BTreeSet<_>>().into_iter().collect();
+    Ok(CompiledLeaf { header: named.header, numbers, callers })
 }
 
 fn compile_lists<'l>(
@@ -229,8 +225,10 @@ fn compile_lists<'l>(
     Ok(lists)
 }
 
-/// What entries name by digest.
+/// What entries are of, and what they name by digest.
 struct Named<'a> {
+    header: Arc<LeafHeader>,
+    terms: Terms,
     schedules: BTreeMap<&'a str, Arc<Schedule>>,
     lists: BTreeMap<&'a str, Common<CallerSet>>,
 }
@@ -278,7 +276,6 @@ impl<'a> Extras<'a> {
 
 fn compile_number(
     entry: &NumberEntry,
-    header: &Arc<LeafHeader>,
     named: &Named<'_>,
     extras: &mut Extras<'_>,
     shared: &mut Shared,
@@ -312,20 +309,21 @@ fn compile_number(
             });
         }
     }
-    let cap_reached = extras.cap(&entry.number, fault)?;
+    let passing = Passing { overrides: overrides.into(), cap_reached: extras.cap(&entry.number, fault)? };
+    let passes = !passing.overrides.is_empty() || passing.cap_reached.is_some();
+    let passing = passes.then(|| Box::new(passing));
     if let Some(violation) = compiler.violations.into_iter().next() {
         return Err(LoadError::number(&entry.number, violation));
     }
     Ok(CompiledNumber {
         number,
         name: entry.name.as_str().into(),
-        leaf: Arc::clone(header),
-        state: entry.state,
+        leaf: Arc::clone(&named.header),
+        terms: Terms { state: entry.state, lines_repeat: CompiledDestination::repeat(&destinations), ..named.terms },
         schedule,
         destinations,
         entry: shared.entry(ways),
-        overrides: overrides.into(),
-        cap_reached,
+        passing,
     })
 }
 

@@ -17,6 +17,7 @@ pub mod load;
 pub mod network;
 pub mod place;
 pub mod plan;
+pub mod schedules;
 mod shared;
 pub mod timetable;
 pub mod trace;

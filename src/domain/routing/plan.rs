@@ -203,14 +203,16 @@ fn shard_of(number: FourHundred) -> usize {
 mod tests {
     use super::*;
     use crate::domain::routing::document::Numbers;
-    use crate::domain::routing::load::{ANY_CALLERS, compile_leaf};
+    use crate::domain::routing::load::{ANY_CALLERS, Beside, compile_leaf};
+    use crate::domain::routing::schedules::Schedules;
     use crate::domain::routing::worlds;
 
     fn leaf(path: &str, numbers: &[&str]) -> CompiledPart {
         let entries = numbers.iter().map(|number| worlds::raw(&worlds::plain(number))).collect();
         let document = Numbers { leaf: path.into(), numbers: entries, ..worlds::empty_leaf() };
         let digest = Digest::of_json(&document);
-        CompiledPart::Leaf(Arc::new(compile_leaf(&document, digest, ANY_CALLERS).unwrap()))
+        let beside = Beside { callers: ANY_CALLERS, schedules: &Schedules::default() };
+        CompiledPart::Leaf(Arc::new(compile_leaf(&document, digest, beside).unwrap()))
     }
 
     fn holder(plan: &Plan, number: &str) -> Option<String> {

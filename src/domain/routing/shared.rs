@@ -4,15 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::compiled::{AreaSet, Common, CompiledEntry, Name};
-use crate::domain::numbering::{Area, CallerPattern, CallerPatterns};
+use super::compiled::{Common, CompiledEntry, Name};
+use crate::domain::numbering::{CallerPattern, CallerPatterns};
 
 /// See the module's text. It may be dropped when the leaf is compiled.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     names: HashSet<Name>,
     patterns: HashMap<Vec<CallerPattern>, Common<CallerPatterns>>,
-    areas: HashSet<AreaSet>,
     entries: HashSet<Arc<CompiledEntry>>,
 }
 
@@ -42,14 +41,5 @@ impl Shared {
         let entry = Arc::new(entry);
         self.entries.insert(Arc::clone(&entry));
         entry
-    }
-
-    pub(super) fn areas(&mut self, areas: Vec<Area>) -> AreaSet {
-        let set = AreaSet::new(areas);
-        if let Some(known) = self.areas.get(&set) {
-            return known.clone();
-        }
-        self.areas.insert(set.clone());
-        set
     }
 }

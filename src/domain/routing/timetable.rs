@@ -58,7 +58,7 @@ pub fn edges(number: &CompiledNumber, from: Timestamp, until: Timestamp) -> BTre
     if let Some(schedule) = &number.schedule {
         edges.extend(schedule.changes(from, until).map(|(at, _)| at));
     }
-    let turns = number.overrides.iter().flat_map(|each| [each.from, each.until]);
+    let turns = number.overrides().iter().flat_map(|each| [each.from, each.until]);
     edges.extend(turns.filter(|at| from < *at && *at < until));
     edges
 }
@@ -67,18 +67,13 @@ fn way(number: &CompiledNumber, at: Timestamp) -> Way<'_> {
     if let Some(reason) = refused(number) {
         return Way::Refused(reason);
     }
-    if let Some(holding) = number.overrides.iter().find(|each| each.holds_at(at)) {
+    if let Some(holding) = number.overrides().iter().find(|each| each.holds_at(at)) {
         return Way::Overridden(holding);
     }
     let period = number.schedule.as_ref().map(|schedule| schedule.period_index_at(at));
     let mut by_caller = Vec::new();
     for (index, rule) in number.entry.rules.iter().enumerate() {
-        let in_period = match (rule.periods, period) {
-            (None, _) => true,
-            (Some(periods), Some(period)) => periods.contains(period),
-            (Some(_), None) => false,
-        };
-        if !in_period {
+        if !rule.periods.contains(period) {
             continue;
         }
         if !rule.asks_who_calls() {
@@ -90,7 +85,7 @@ fn way(number: &CompiledNumber, at: Timestamp) -> Way<'_> {
 }
 
 fn refused(number: &CompiledNumber) -> Option<Reason> {
-    match (number.state, number.leaf.tenant_state) {
+    match (number.terms.state, number.terms.tenant_state) {
         (NumberState::Paused, _) => Some(Reason::NumberPaused),
         (NumberState::Active, TenantState::Suspended) => Some(Reason::NumberSuspended),
         (NumberState::Active, TenantState::Frozen) => Some(Reason::NumberFrozen),

@@ -33,7 +33,7 @@ pub fn answer(plan: &Plan, number: FourHundred, caller: Caller, at: Timestamp) -
             let to = match decision.decided_by {
                 DecidedBy::Rule(name) => held.entry.rules.iter().find(|rule| &*rule.name == name).map(|rule| &rule.to),
                 DecidedBy::Override(name) => {
-                    held.overrides.iter().find(|each| &*each.name == name).map(|each| &each.to)
+                    held.overrides().iter().find(|each| &*each.name == name).map(|each| &each.to)
                 }
                 DecidedBy::Screens => None,
             };
@@ -111,7 +111,7 @@ fn most(number: &CompiledNumber, to: &CompiledTarget) -> usize {
         }),
         _ => 1,
     };
-    listed.min(usize::from(number.leaf.forwards_per_call))
+    listed.min(usize::from(number.terms.forwards_per_call))
 }
 
 fn ringing(number: &str, seconds: Option<u16>) -> String {

@@ -92,8 +92,8 @@ impl<'p> Lists<'p> {
             lists.areas.extend([&entry.screening.deny_areas, &entry.screening.only_areas]);
             for rule in &entry.rules {
                 lists.callers.extend(rule.callers.as_deref());
-                lists.on.extend(rule.caller_lists.as_deref());
-                lists.areas.extend(&rule.caller_areas);
+                lists.on.extend(rule.caller_lists());
+                lists.areas.extend(rule.caller_areas());
             }
         }
         lists

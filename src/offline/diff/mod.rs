@@ -221,7 +221,7 @@ impl<'p> Comparison<'p> {
         self.sides().map(|side| {
             let Some(side) = side else { return (None, None) };
             let period = side.schedule.as_deref().map(|schedule| schedule.period_at(at));
-            (period, side.overrides.iter().find(|each| each.holds_at(at)).map(|each| &*each.name))
+            (period, side.overrides().iter().find(|each| each.holds_at(at)).map(|each| &*each.name))
         })
     }
 }

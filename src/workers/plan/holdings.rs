@@ -8,8 +8,9 @@ use super::served::{ChangedPart, Family, root_of};
 use super::store::{BillingPart, Offer};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::CallerPatterns;
-use crate::domain::routing::load::{LoadError, LoadedPart, load_as};
+use crate::domain::routing::load::{Beside, LoadError, LoadedPart, load_as};
 use crate::domain::routing::plan::{CompiledPart, PartKey, Plan};
+use crate::domain::routing::schedules::Schedules;
 use crate::runtime::sentence::with_causes;
 
 /// Removed parts remembered for those who ask by cursor; who asks from before is told everything.
@@ -70,6 +71,7 @@ pub(super) struct Holdings {
     names: HashMap<PartKey, String>,
     /// Of all parts held.
     callers: HashMap<Digest, Arc<CallerPatterns>>,
+    schedules: Schedules,
     /// Leaves that name callers which have not come yet, the last of each name.
     awaiting: BTreeMap<String, (Digest, String)>,
     /// Callers that are gone at their source and that leaves still name.
@@ -145,7 +147,8 @@ impl Holdings {
             return Err(Unread::Digest(digest));
         }
         let callers = |digest: &Digest| self.callers.get(digest).cloned();
-        load_as(offer.text, digest, &callers).map_err(Unread::Load)
+        let beside = Beside { callers: &callers, schedules: &self.schedules };
+        load_as(offer.text, digest, beside).map_err(Unread::Load)
     }
 
     fn load(&mut self, offer: &Offer<'_>, read: Option<Reading>) -> Result<LoadedPart, String> {

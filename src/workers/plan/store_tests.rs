@@ -199,7 +199,7 @@ fn asking_for(caller: &str) -> (String, String) {
 fn has_vip(store: &PlanStore, caller: &str) -> bool {
     let plan = store.snapshot();
     let number = plan.number(HOTLINE.parse().unwrap()).unwrap();
-    let lists = number.entry.rules[0].caller_lists.as_ref().unwrap();
+    let lists = number.entry.rules[0].caller_lists().unwrap();
     lists.iter().any(|list| list.contains(NationalNumber::from_digits(caller).unwrap()))
 }
 
