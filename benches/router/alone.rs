@@ -1,7 +1,7 @@
 //! Without a socket: what a decision and an answer cost by themselves, what a plan costs to load and to hold, and a router
 //! inside this program whose plan changes while it answers.
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,6 @@ use fourhundred::workers::router::counters::RouterCounters;
 use fourhundred::workers::router::listeners::{Answering, SipListeners, SipOptions};
 use fourhundred::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 use jiff::Timestamp;
-use mimalloc::MiMalloc;
 
 use crate::histogram::Histogram;
 use crate::world::{self, Rules};
@@ -26,22 +25,22 @@ struct Weighing;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the program's allocator as it came; weighing touches an atomic alone.
+// SAFETY: every call goes to the system's allocator as it came; weighing touches an atomic alone.
 unsafe impl GlobalAlloc for Weighing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        unsafe { MiMalloc.alloc(layout) }
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { MiMalloc.dealloc(memory, layout) }
+        unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         HELD.fetch_add(size, Ordering::Relaxed);
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { MiMalloc.realloc(memory, layout, size) }
+        unsafe { System.realloc(memory, layout, size) }
     }
 }
 
