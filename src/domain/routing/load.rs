@@ -13,7 +13,7 @@ use super::compiled::{
     Common, CompiledCap, CompiledDestination, CompiledLeaf, CompiledNumber, CompiledOverride, GatewayId, LeafHeader,
     LeafKey, Passing, Terms,
 };
-use super::document::{Bindings, FORMAT, Head, NumberEntry, NumberState, Numbers, OverrideEntry, Part, Prices};
+use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices, TenantHeader};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
 use super::schedules::{Schedules, compile_schedules};
@@ -176,18 +176,12 @@ pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -
         digest,
         tenant: leaf.tenant.name.clone(),
     });
-    let terms = Terms {
-        gateway: GatewayId::of(&leaf.gateway),
-        tenant_state: leaf.tenant.state,
-        forwards_per_call: leaf.tenant.forwards_per_call,
-        state: NumberState::Active,
-        lines_repeat: false,
-    };
     let named = Named {
         schedules: compile_schedules(leaf, beside.schedules)?,
         lists: compile_lists(leaf, beside.callers)?,
         header,
-        terms,
+        gateway: GatewayId::of(&leaf.gateway),
+        tenant: &leaf.tenant,
     };
     let mut extras = Extras::of(leaf);
     let mut shared = Shared::default();
@@ -228,7 +222,8 @@ fn compile_lists<'l>(
 /// What entries are of, and what they name by digest.
 struct Named<'a> {
     header: Arc<LeafHeader>,
-    terms: Terms,
+    gateway: GatewayId,
+    tenant: &'a TenantHeader,
     schedules: BTreeMap<&'a str, Arc<Schedule>>,
     lists: BTreeMap<&'a str, Common<CallerSet>>,
 }
@@ -319,7 +314,13 @@ fn compile_number(
         number,
         name: entry.name.as_str().into(),
         leaf: Arc::clone(&named.header),
-        terms: Terms { state: entry.state, lines_repeat: CompiledDestination::repeat(&destinations), ..named.terms },
+        terms: Terms {
+            gateway: named.gateway,
+            tenant_state: named.tenant.state,
+            forwards_per_call: named.tenant.forwards_per_call,
+            state: entry.state,
+            lines_repeat: CompiledDestination::repeat(&destinations),
+        },
         schedule,
         destinations,
         entry: shared.entry(ways),

@@ -71,6 +71,7 @@ pub(super) struct Holdings {
     names: HashMap<PartKey, String>,
     /// Of all parts held.
     callers: HashMap<Digest, Arc<CallerPatterns>>,
+    /// Of all leaves held.
     schedules: Schedules,
     /// Leaves that name callers which have not come yet, the last of each name.
     awaiting: BTreeMap<String, (Digest, String)>,
