@@ -12,6 +12,7 @@ pub mod kubernetes;
 pub mod launch;
 pub mod lease;
 pub mod metrics;
+pub mod ports;
 pub mod secrets;
 pub mod sentence;
 pub mod shutdown;

@@ -250,7 +250,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, String)> {
 async fn calls_are_answered_before_a_broken_folder_is_mended() {
     let site = Site::new();
     // A port of its own, since nobody can say which one the system chose while the folder cannot be read.
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = fourhundred::runtime::ports::pick().unwrap();
     edit(&site.manifest("platform/gateway.yaml"), "protocol: UDP, port: 0", &format!("protocol: UDP, port: {port}"));
     let sip = SocketAddr::from(([127, 0, 0, 1], port));
     let program = site.start();

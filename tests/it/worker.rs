@@ -1,12 +1,13 @@
 //! `fourhundred router` and `fourhundred biller` as processes of their own, beside an operator without workers.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use fourhundred::api::FourHundredNumber;
 use fourhundred::runtime::client::{self, ClientError};
 use fourhundred::runtime::control_plane::ADMIN;
+use fourhundred::runtime::ports;
 use kube::Api;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -44,8 +45,8 @@ impl Bench {
         let path = |name: &str| folder.path().join(name);
         child::examples(&path("manifests"));
         // The operator has to be told where the router will be.
-        let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let api = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let sip = SocketAddr::from(([127, 0, 0, 1], ports::pick().unwrap()));
+        let api = ports::pick().unwrap();
         let gateway = path("manifests/platform/gateway.yaml");
         edit(&gateway, "protocol: UDP, port: 0", &format!("protocol: UDP, port: {}", sip.port()));
         edit(&gateway, "protocol: HTTP, port: 0", &format!("protocol: HTTP, port: {api}"));

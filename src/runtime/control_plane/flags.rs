@@ -1,8 +1,7 @@
 //! The ports and command lines of etcd and kube-apiserver.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use super::{ControlPlane, ControlPlaneError, Durability};
+use crate::runtime::ports;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {
@@ -13,13 +12,8 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) fn pick() -> Result<Self, ControlPlaneError> {
-        // All are held until all are known: else the system may give the same port twice.
-        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(ControlPlaneError::Port);
-        let held = [listen()?, listen()?, listen()?];
-        let port =
-            |held: &TcpListener| held.local_addr().map(|address| address.port()).map_err(ControlPlaneError::Port);
-        let [api_server, etcd_client, etcd_peer] = &held;
-        Ok(Self { api_server: port(api_server)?, etcd_client: port(etcd_client)?, etcd_peer: port(etcd_peer)? })
+        let port = || ports::pick().map_err(ControlPlaneError::Port);
+        Ok(Self { api_server: port()?, etcd_client: port()?, etcd_peer: port()? })
     }
 }
 

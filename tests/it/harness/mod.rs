@@ -103,7 +103,7 @@ pub fn run(suites: impl IntoIterator<Item = Vec<Trial>>) -> ExitCode {
 async fn hold() {
     let folder = workspace().path();
     let operator = Process::start(cluster().await, ADMIN, folder, "held", &["--leader-election", "none"]);
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = fourhundred::runtime::ports::pick().unwrap().to_string();
     let mut sipp = launch::program("sipp");
     sipp.args(["-sn", "uas", "-nostdin", "-i", "127.0.0.1", "-p", &port]).current_dir(folder).stdout(Stdio::null());
     let _sipp = sipp.spawn().expect("sipp is in PATH: `tools/sipp` installs it");

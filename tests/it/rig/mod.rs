@@ -7,13 +7,13 @@ pub mod process;
 pub mod sip;
 
 use std::{
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitStatus,
     time::Duration,
 };
 
-use fourhundred::api::FourHundredNumber;
+use fourhundred::{api::FourHundredNumber, runtime::ports};
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -49,7 +49,7 @@ impl Rig {
     pub async fn bare() -> Self {
         let cluster = Cluster::own().await;
         let folder = workspace().folder("operator-");
-        let (sip, http, sip_tcp) = (free_udp_port(), free_tcp_port(), free_tcp_port());
+        let (sip, http, sip_tcp) = (ports::pick().unwrap(), ports::pick().unwrap(), ports::pick().unwrap());
         let rig = Self { operator: None, cluster, folder, sip, http, sip_tcp };
         let crds = root().join("crds");
         rig.cluster.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).await.ok();
@@ -245,14 +245,6 @@ pub fn root() -> &'static Path {
 
 pub fn read_example(name: &str) -> String {
     std::fs::read_to_string(root().join("examples").join(name)).unwrap()
-}
-
-fn free_udp_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn free_tcp_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Random numbers that a seed repeats: splitmix64.
