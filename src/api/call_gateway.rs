@@ -317,8 +317,12 @@ pub struct CallRecords {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = rule(
-    "(has(self.format) && self.format != 'Neutral') || !(has(self.timeZone) || has(self.numberField))",
-    "remove timeZone and numberField, or name the switch's own format: Neutral records say zone and number themselves"
+    "(has(self.format) && self.format != 'Neutral') || !(has(self.timeZone) || has(self.numberField) || has(self.callerField) || has(self.destinationField))",
+    "remove timeZone and the fields, or name the switch's own format: Neutral records say zone and numbers themselves"
+))]
+#[schemars(transform = rule(
+    "!has(self.legs) || (has(self.format) && self.format == 'FreeSwitchJson')",
+    "remove legs: only FreeSwitchJson has two ways to tell of them"
 ))]
 pub struct RecordSource {
     /// Name that its records bear as `source`.
@@ -327,14 +331,41 @@ pub struct RecordSource {
     /// Form of its records. Neutral when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RecordFormat>,
-    /// Zone of times without offset in the switch's own form. Asia/Shanghai when absent.
+    /// Zone of times without offset in the switch's own form, such as UTC where cdr.conf has usegmtime=yes. Asia/Shanghai
+    /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::time_zone")]
     pub time_zone: Option<String>,
-    /// Field of the switch's own form that holds the 400 number, such as variables.sip_h_X-Original-Called.
+    /// Field of the switch's own form that holds the 400 number, such as variables.sip_h_X-Original-Called. When absent:
+    /// the number the caller dialled (FreeSwitchJson), dst_ouser (KamailioAcc), dst (AsteriskCsv).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::free_text::<128>")]
     pub number_field: Option<String>,
+    /// Field that holds the caller's number. When absent: the caller profile's (FreeSwitchJson), src_user (KamailioAcc),
+    /// src (AsteriskCsv).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "scalars::free_text::<128>")]
+    pub caller_field: Option<String>,
+    /// Field that holds whom an attempt went to. When absent: the called profile's number (FreeSwitchJson), dst_user
+    /// (KamailioAcc), the number that Dial was told (AsteriskCsv).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "scalars::free_text::<128>")]
+    pub destination_field: Option<String>,
+    /// Where a FreeSWITCH's attempts are read from. CallFlow when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legs: Option<RecordLegs>,
+}
+
+/// Where a FreeSWITCH's attempts are read from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = closed_set)]
+pub enum RecordLegs {
+    /// The call flow of the caller's record tells whom the caller spoke to; records of B-legs are passed over. A dialplan
+    /// entry that bridges twice tells of the second only.
+    #[default]
+    CallFlow,
+    /// Each B-leg's own record (log-b-leg=true) is an attempt, also one that failed.
+    OwnRecords,
 }
 
 /// Form of call records.
@@ -344,11 +375,11 @@ pub enum RecordFormat {
     /// The form of this project.
     #[default]
     Neutral,
-    /// FreeSWITCH mod_json_cdr. Not served yet: NotYetSupported.
+    /// FreeSWITCH mod_json_cdr.
     FreeSwitchJson,
-    /// Kamailio acc, as JSON. Not served yet: NotYetSupported.
+    /// Kamailio acc_json: CDRs, and transactions that failed.
     KamailioAcc,
-    /// Asterisk cdr_csv. Not served yet: NotYetSupported.
+    /// Asterisk cdr_csv, with loguniqueid=yes.
     AsteriskCsv,
 }
 

@@ -324,7 +324,7 @@ mod tests {
         assert!(records_of(&call(403, None), 0, "dev").is_empty());
         assert_eq!(records_of(&call(302, Some("holiday")), 0, "dev").len(), 1);
         let records = records_of(&call(302, Some("13800138000")), 3, "fs-2");
-        let legs: Vec<u8> = records
+        let legs: Vec<u32> = records
             .iter()
             .map(|record| CallRecord::from_json(record.to_string().as_bytes()).unwrap().identity().leg)
             .collect();

@@ -36,7 +36,7 @@ pub struct RatedLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub leg: Option<u8>,
+    pub leg: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<FourHundred>,
     #[serde(skip_serializing_if = "Option::is_none")]

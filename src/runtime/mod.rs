@@ -17,3 +17,4 @@ pub mod secrets;
 pub mod sentence;
 pub mod shutdown;
 pub mod telemetry;
+pub mod unpack;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::head;
 use crate::api::CallGateway;
-use crate::api::call_gateway::{GatewayMode, LedgerType, Protocol, RecordFormat, Runtime};
+use crate::api::call_gateway::{GatewayMode, LedgerType, Protocol, Runtime};
 use crate::api::reasons as reason;
 use crate::controllers::facts::Facts;
 use crate::controllers::findings::{Finding, join, refuse};
@@ -74,12 +74,6 @@ fn not_yet_supported(gateway: &CallGateway) -> Vec<String> {
     if spec.ledger_type() == LedgerType::Postgresql {
         fields.push("ledger.type PostgreSQL (use SQLite)".to_owned());
     }
-    let native = spec.call_records.iter().flat_map(|records| &records.sources);
-    fields.extend(
-        native
-            .filter(|source| !matches!(source.format, None | Some(RecordFormat::Neutral)))
-            .map(|source| format!("callRecords.sources[{}].format (use Neutral)", source.name)),
-    );
     fields
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::CallGateway;
-use crate::api::call_gateway::{self as api, RecordFormat};
+use crate::api::call_gateway::{self as api, RecordFormat, RecordLegs};
 use crate::controllers::error::Error;
 use crate::controllers::key::{Key, ObjectMetaExt as _};
 use crate::controllers::plan::shard::{Leaf, ShardKey, labels};
@@ -119,6 +119,15 @@ fn source(source: &api::RecordSource) -> RecordSource {
         .to_owned(),
         time_zone: source.time_zone.clone(),
         number_field: source.number_field.clone(),
+        caller_field: source.caller_field.clone(),
+        destination_field: source.destination_field.clone(),
+        legs: source.legs.map(|legs| {
+            match legs {
+                RecordLegs::CallFlow => "CallFlow",
+                RecordLegs::OwnRecords => "OwnRecords",
+            }
+            .to_owned()
+        }),
     }
 }
 

@@ -80,7 +80,7 @@ pub enum PartialMonth {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ChargeKey {
     /// One answered leg of a call.
-    Call { source: String, call_id: String, leg: u8 },
+    Call { source: String, call_id: String, leg: u32 },
     /// Once per number and tenant, for ever.
     Setup { number: FourHundred, tenant: String },
     /// A package's fee of a month, at one tenant: whoever takes the number over within the month pays for what it uses.

@@ -32,4 +32,4 @@ mod worked_tests;
 pub use charge::{Charge, ChargeKey, DistanceClass, FeeClass, Line};
 pub use money::{MicroYuan, Rounding};
 pub use rate::{Rated, Unrated, rate_call};
-pub use record::{CallRecord, NeutralRecord};
+pub use record::{CallRecord, NeutralRecord, native};

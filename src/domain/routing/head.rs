@@ -9,6 +9,7 @@ use super::document::{Head, NumberFormat, OriginalCalled, Protocol, RecordSource
 use super::load::LoadError;
 use super::network::Network;
 use crate::domain::digest::Digest;
+use crate::domain::rating::native::{Format, Legs, Native, Settings, SettingsError, Switch};
 
 /// A [`Head`] whose every field has been parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct CompiledHead {
     /// Name → SIP URI.
     pub announcements: BTreeMap<String, String>,
     pub listeners: Vec<CompiledListener>,
-    pub record_sources: Vec<RecordSource>,
+    pub record_sources: Vec<Switch>,
 }
 
 /// Where destinations are reached.
@@ -122,7 +123,8 @@ impl CompiledHead {
             pass_headers: head.pass_headers.clone(),
             announcements: head.announcements.clone(),
             listeners,
-            record_sources: head.record_sources.clone(),
+            record_sources: switches(&head.record_sources)
+                .map_err(|(field, sentence)| fault(format!("callRecords.sources{field}"), sentence))?,
         })
     }
 }
@@ -185,6 +187,42 @@ fn is_header_name(name: &str) -> bool {
 fn is_plain_uri(uri: &str) -> bool {
     let scheme = ["sip:", "sips:", "tel:"].iter().any(|scheme| uri.starts_with(scheme));
     scheme && uri.len() <= 255 && uri.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"'))
+}
+
+/// The switches that may hand over records; or which setting of which cannot be used, and why.
+fn switches(sources: &[RecordSource]) -> Result<Vec<Switch>, (String, String)> {
+    sources.iter().map(switch).collect()
+}
+
+fn switch(source: &RecordSource) -> Result<Switch, (String, String)> {
+    let fault = |field: &str, sentence: String| (format!("[{}].{field}", source.name), sentence);
+    let format = match source.format.as_str() {
+        "Neutral" => return Ok(Switch { name: source.name.clone(), native: None }),
+        "FreeSwitchJson" => Format::FreeSwitchJson,
+        "KamailioAcc" => Format::KamailioAcc,
+        "AsteriskCsv" => Format::AsteriskCsv,
+        other => return Err(fault("format", format!("{other:?} is not a form this version reads"))),
+    };
+    let legs = match source.legs.as_deref() {
+        None | Some("CallFlow") => Legs::CallFlow,
+        Some("OwnRecords") => Legs::OwnRecords,
+        Some(other) => return Err(fault("legs", format!("{other:?} is not a place this version reads legs from"))),
+    };
+    let settings = Settings {
+        time_zone: source.time_zone.as_deref(),
+        number_field: source.number_field.as_deref(),
+        caller_field: source.caller_field.as_deref(),
+        destination_field: source.destination_field.as_deref(),
+        legs,
+    };
+    let native = Native::new(&source.name, format, settings).map_err(|error| {
+        let field = match &error {
+            SettingsError::Zone(_) => "timeZone",
+            SettingsError::Column { setting, .. } => setting,
+        };
+        fault(field, error.to_string())
+    })?;
+    Ok(Switch { name: source.name.clone(), native: Some(native) })
 }
 
 #[cfg(test)]

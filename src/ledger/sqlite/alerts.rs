@@ -19,7 +19,7 @@ pub(super) struct Alerts {
 impl Alerts {
     /// A record came again with other content. Names no phone number; the call id stays out of the log as well, since
     /// some switches write numbers into it.
-    pub(super) fn conflict(&mut self, source: &str, call: &Digest, leg: u8) {
+    pub(super) fn conflict(&mut self, source: &str, call: &Digest, leg: u32) {
         let Some(hushed) = self.turn(Instant::now()) else { return };
         tracing::warn!(
             source,

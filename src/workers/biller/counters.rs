@@ -107,6 +107,12 @@ impl Counters {
         self.records.get_or_create(&ResultLabel { result: "refused" }).inc_by(lines as u64);
     }
 
+    pub(super) fn passed_over(&self, lines: usize) {
+        if lines > 0 {
+            self.records.get_or_create(&ResultLabel { result: "passed_over" }).inc_by(lines as u64);
+        }
+    }
+
     pub(super) fn request(&self, code: u16) {
         self.requests.get_or_create(&CodeLabel { code }).inc();
     }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::{Biller, BillingPart, Counters, Intake, IntakeSettings, UsageFeed};
+use super::{Biller, BillingPart, Counters, Intake, IntakeSettings, Switches, UsageFeed};
+use crate::domain::rating::native::{Format, Native, Settings, Switch};
 use crate::ledger::sqlite::tests::bench::{LegOf, NUMBER, at, binding, now, part, prices};
 use crate::ledger::sqlite::{Options, SqliteLedger};
 use crate::ledger::{Ledger, Usage};
@@ -36,6 +37,20 @@ struct Answer {
     body: Value,
 }
 
+/// A switch of each form.
+fn switches() -> Switches {
+    let switch = |name: &str, format: Option<Format>| Switch {
+        name: name.to_owned(),
+        native: format.map(|format| Native::new(name, format, Settings::default()).unwrap()),
+    };
+    Switches::new(&[
+        switch("fs-1", None),
+        switch("fs-2", Some(Format::FreeSwitchJson)),
+        switch("edge", Some(Format::KamailioAcc)),
+        switch("pbx", Some(Format::AsteriskCsv)),
+    ])
+}
+
 /// A biller whose [`NUMBER`] acme holds at 0.60 a minute.
 async fn serve() -> Served {
     let folder = tempfile::tempdir().unwrap();
@@ -51,10 +66,8 @@ async fn serve() -> Served {
     let clock = Clock::showing(now());
     Biller::new(Arc::clone(&ledger), clock, Counters::default()).run(follow).await;
 
-    let settings = Arc::new(ArcSwap::from_pointee(IntakeSettings {
-        token: Token::new("switch-secret"),
-        sources: ["fs-1".to_owned()].into(),
-    }));
+    let settings =
+        Arc::new(ArcSwap::from_pointee(IntakeSettings { token: Token::new("switch-secret"), switches: switches() }));
     let intake = Intake::new(Arc::clone(&ledger), Arc::clone(&settings), clock, Counters::default());
     let feed = UsageFeed::new(Arc::clone(&ledger), Token::new("operator-secret"), Counters::default());
     let routes = intake.routes().merge(feed.routes());
@@ -65,15 +78,16 @@ async fn serve() -> Served {
 }
 
 impl Served {
-    async fn send(&self, request: &str, headers: &[&str], body: &str) -> Answer {
+    async fn send(&self, request: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
+        let body = body.as_ref();
         let request_line = format!("{request} HTTP/1.1");
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length = format!("Content-Length: {}", body.len());
         let fixed = [request_line.as_str(), "Host: biller", "Connection: close", length.as_str()];
         let head: Vec<&str> = fixed.into_iter().chain(headers.iter().copied()).collect();
-        let text = format!("{}\r\n\r\n{body}", head.join("\r\n"));
+        let text = [head.join("\r\n").as_bytes(), b"\r\n\r\n", body].concat();
         // A refusal may come, and the connection close, before the body is through.
-        let _ = stream.write_all(text.as_bytes()).await;
+        let _ = stream.write_all(&text).await;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -154,7 +168,8 @@ async fn who_may_not_send_or_sends_wrongly_is_told_how() {
         (vec![json, "Authorization: Bearer operator-secret"], 401),
         (vec![token], 415),
         (vec![token, "Content-Type: text/csv"], 415),
-        (vec![token, json, "Content-Encoding: gzip"], 415),
+        (vec![token, json, "Content-Encoding: br"], 415),
+        (vec![token, json, "Content-Encoding: gzip"], 400),
         (vec![basic, json], 200),
     ] {
         let answer = served.send("POST /v1/call-records", &headers, &body).await;
@@ -164,6 +179,115 @@ async fn who_may_not_send_or_sends_wrongly_is_told_how() {
     let large = format!("{}\n", "x".repeat(1023)).repeat(8 * 1024 + 1);
     assert_eq!(served.post(LINES, &large).await.code, 413);
     assert_eq!(served.post(LINES, &"x\n".repeat(10_001)).await.code, 413);
+}
+
+/// A call of a minute from a FreeSWITCH, as mod_json_cdr posts it when nothing is configured.
+fn freeswitch_form(uuid: &str) -> String {
+    let at = |seconds: i64| (at("2026-11-23T10:00:00+08:00").as_microsecond() + seconds * 1_000_000).to_string();
+    let profile = |number: &str| json!({"destination_number": number, "caller_id_number": "13900002222", "uuid": uuid});
+    let mut called = profile(NUMBER);
+    called["originatee"] = json!({"originatee_caller_profiles": [profile("075566660002")]});
+    let cdr = json!({
+        "variables": {"uuid": uuid, "start_uepoch": at(0), "answer_uepoch": at(7), "bridge_uepoch": at(7),
+            "end_uepoch": at(67), "hangup_cause_q850": "16", "sip_full_via": "SIP%2F2.0%2FUDP%2010.0.3.20"},
+        "callflow": [{"profile_index": "1", "caller_profile": called,
+            "times": {"profile_created_time": at(0), "bridged_time": at(7), "hangup_time": at(67), "transfer_time": "0"}}],
+    });
+    let escaped: String = cdr.to_string().bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
+    format!("cdr={escaped}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_switch_may_hand_over_its_own_form() {
+    let served = serve().await;
+    let post = async |path: &str, kind: &str, body: &str| {
+        let kind = format!("Content-Type: {kind}");
+        let basic = "Authorization: Basic ZnM6c3dpdGNoLXNlY3JldA==";
+        served.send(&format!("POST /v1/call-records/{path}"), &[basic, &kind], body).await
+    };
+    let one = json!({"accepted": 1, "duplicates": 0, "conflicts": 0, "unrated": 0, "refused": []});
+    let form = "application/x-www-form-urlencoded";
+    let answer = post("fs-2?uuid=a-1", form, &freeswitch_form("a-1")).await;
+    assert_eq!((answer.code, &answer.body), (200, &one), "{answer:?}");
+    let again = post("fs-2?uuid=a-1", form, &freeswitch_form("a-1")).await;
+    assert_eq!((&again.body["accepted"], &again.body["duplicates"]), (&json!(0), &json!(1)));
+    let edge = concat!(
+        r#"{"start_time":"1795312807.2","end_time":"1795312867.2","callid":"k","src_user":"13900002222","dst_ouser":"4001000868","dst_user":"075566660002"}"#,
+        "\n",
+        r#"{"time":1795312867,"method":"BYE","callid":"k","sip_code":"200","sip_reason":"OK"}"#,
+    );
+    let answer = post("edge", LINES, edge).await;
+    assert_eq!((answer.code, &answer.body["accepted"], &answer.body["passedOver"]), (200, &json!(1), &json!(1)));
+    let row = "\"\",13900002222,4001000868,in,\"\"\"Li\nBo\"\"\",PJSIP/c-1,PJSIP/t-2,Dial,\"PJSIP/075566660002@t,30\",2026-11-23 10:00:00,2026-11-23 10:00:07,2026-11-23 10:01:07,67,60,ANSWERED,3,1795399200.1\n";
+    let answer = post("pbx", "text/csv", &format!("{row}{}", row.replace("ANSWERED", "MAYBE"))).await;
+    assert_eq!(
+        (answer.code, &answer.body["accepted"], &answer.body["refused"][0]["line"]),
+        (200, &json!(1), &json!(3)),
+        "{answer:?}"
+    );
+    let usage = served.usage("?month=2026-11").await;
+    let changed = &usage.body["changed"][0];
+    assert_eq!((&changed["chargedSeconds"], &changed["charges"]["voice"]), (&json!(180), &json!("1.80")), "{usage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_path_that_names_nobody_and_a_form_that_is_anothers_are_told() {
+    let served = serve().await;
+    let record = LegOf::call("a", 60).received().body().to_owned();
+    let token = "Authorization: Bearer switch-secret";
+    for (path, kind, code, part) in [
+        ("/fs-9", "application/json", 404, "source \"fs-9\" is not among the gateway's callRecords.sources"),
+        ("/pbx", "application/json", 415, "Content-Type must be text/csv"),
+        ("/fs-1", "application/x-www-form-urlencoded", 415, "Content-Type must be application/json"),
+        ("/edge", "application/json", 422, "method is missing: neither a CDR"),
+        ("/fs-1", "application/json", 200, ""),
+    ] {
+        let answer = served
+            .send(&format!("POST /v1/call-records{path}"), &[token, &format!("Content-Type: {kind}")], &record)
+            .await;
+        assert_eq!(answer.code, code, "{path}: {answer:?}");
+        let told = answer.body["error"].as_str().or(answer.body["refused"][0]["reason"].as_str()).unwrap_or_default();
+        assert!(told.contains(part), "{path}: {told}");
+    }
+    let native = record.replace("fs-1", "edge");
+    let answer = served.post("application/json", &native).await;
+    assert_eq!(
+        answer.body["refused"][0]["reason"],
+        "source \"edge\" writes KamailioAcc: its records come to /v1/call-records/edge"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_packed_body_is_read_and_one_that_grows_without_end_is_not() {
+    let served = serve().await;
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |text: &[u8]| zstd::stream::encode_all(text, 3).unwrap();
+    let lines: String =
+        (0..400).map(|call| format!("{}\n", LegOf::call(&format!("c{call}"), 60).received().body())).collect();
+    let head = ["Authorization: Bearer switch-secret", "Content-Type: application/x-ndjson"];
+    let post = async |encoding: &str, body: Vec<u8>| {
+        let encoding = format!("Content-Encoding: {encoding}");
+        served.send("POST /v1/call-records", &[head[0], head[1], &encoding], body).await
+    };
+    let answer = post("gzip", gzip(lines.as_bytes())).await;
+    assert_eq!((answer.code, &answer.body["accepted"]), (200, &json!(400)), "{answer:?}");
+    let answer = post("zstd", zstd(lines.as_bytes())).await;
+    assert_eq!((answer.code, &answer.body["duplicates"]), (200, &json!(400)), "{answer:?}");
+    let blank = vec![b'\n'; 200 * 1024 * 1024];
+    for (encoding, bomb) in [("gzip", gzip(&blank)), ("zstd", zstd(&blank))] {
+        assert!(bomb.len() < 256 * 1024);
+        let answer = post(encoding, bomb).await;
+        assert_eq!(answer.code, 413, "{answer:?}");
+        assert_eq!(answer.body["error"], "the packed text grows to more than 33554432 bytes: send several");
+    }
+    assert_eq!(post("zstd", gzip(lines.as_bytes())).await.code, 400);
+    // The room that all of this took is free again.
+    let answer = post("gzip", gzip(lines.as_bytes())).await;
+    assert_eq!((answer.code, &answer.body["duplicates"]), (200, &json!(400)), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

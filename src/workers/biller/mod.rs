@@ -7,6 +7,7 @@
 
 pub mod counters;
 pub mod follow;
+mod forms;
 pub mod intake;
 mod lines;
 pub mod usage_feed;
@@ -14,6 +15,7 @@ pub mod usage_feed;
 pub use counters::Counters;
 pub use follow::{Biller, BillingPart};
 pub use intake::{Intake, IntakeSettings};
+pub use lines::Switches;
 pub use usage_feed::UsageFeed;
 
 #[cfg(test)]

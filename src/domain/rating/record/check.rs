@@ -17,8 +17,6 @@ const PHONE_CHARS: usize = 64;
 const INSTANT_CHARS: usize = 64;
 /// Longest echo of a routing decision.
 const DECISION_CHARS: usize = 256;
-/// Highest leg.
-const HIGHEST_LEG: i64 = 99;
 /// Highest cause: Q.850 ends at 127, switches put their own above it.
 const HIGHEST_CAUSE: i64 = 999;
 /// A longer call is a broken clock.
@@ -82,14 +80,14 @@ fn check_identity(written: &NeutralRecord) -> Result<RecordIdentity, RecordError
     if written.call_id.is_empty() || written.call_id.len() > CALL_ID_CHARS || !written.call_id.bytes().all(visible) {
         return Err(RecordError::Field { field: "callId", needed: "1 to 256 visible ASCII characters" });
     }
-    let leg = u8::try_from(written.leg).ok().filter(|_| written.leg <= HIGHEST_LEG);
-    let leg = leg.ok_or(RecordError::Field { field: "leg", needed: "0 to 99" })?;
+    let leg = u32::try_from(written.leg);
+    let leg = leg.map_err(|_| RecordError::Field { field: "leg", needed: "0 to 4294967295" })?;
     Ok(RecordIdentity { source: written.source.clone(), call_id: written.call_id.clone(), leg })
 }
 
 /// A leg may have gone anywhere a switch can dial (a service code, abroad): its area is then unknown, and the call is
 /// rated by that instead of being lost.
-fn check_destination(leg: u8, written: Option<&str>) -> Result<Option<Caller>, RecordError> {
+fn check_destination(leg: u32, written: Option<&str>) -> Result<Option<Caller>, RecordError> {
     match (leg, written) {
         (0, None) => Ok(None),
         (0, Some(_)) => Err(RecordError::DestinationOnCallersLeg),
@@ -166,7 +164,7 @@ fn check_order(record: &CallRecord) -> Result<(), RecordError> {
 struct Content<'a> {
     source: &'a str,
     call_id: &'a str,
-    leg: u8,
+    leg: u32,
     number: String,
     caller: Option<&'a str>,
     destination: Option<&'a str>,

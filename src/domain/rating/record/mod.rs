@@ -6,6 +6,7 @@
 //! reach a log.
 
 mod check;
+pub mod native;
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ pub struct NeutralRecord {
     pub source: String,
     /// 1 to 256 visible ASCII characters.
     pub call_id: String,
-    /// 0 is the caller's leg; from 1 on attempts towards destinations. At most 99.
+    /// 0 is the caller's leg; from 1 on attempts towards destinations. At most 4294967295.
     pub leg: i64,
     /// The 400 number.
     pub number: String,
@@ -72,7 +73,7 @@ pub enum Outcome {
 pub struct RecordIdentity {
     pub source: String,
     pub call_id: String,
-    pub leg: u8,
+    pub leg: u32,
 }
 
 /// A record that holds together. Instants are whole milliseconds.
@@ -103,7 +104,7 @@ pub enum RecordError {
     #[error("number is not a 400 number: ten digits starting with 400 are needed, such as 4001000868")]
     Number,
     #[error("destination is missing: leg {0} is an attempt towards one")]
-    DestinationMissing(u8),
+    DestinationMissing(u32),
     #[error("destination must be null on leg 0, the caller's leg")]
     DestinationOnCallersLeg,
     #[error("{0} is not an instant: RFC 3339 with an offset is needed, such as 2026-11-23T10:00:00.000+08:00")]
@@ -323,8 +324,8 @@ mod tests {
             ("source must be", (|r| r.source = "fs 1".into()) as Change),
             ("callId must be", |r| r.call_id = "c".repeat(257)),
             ("callId must be", |r| r.call_id = "a\nb".into()),
-            ("leg must be 0 to 99", |r| r.leg = 100),
-            ("leg must be 0 to 99", |r| r.leg = -1),
+            ("leg must be 0 to 4294967295", |r| r.leg = 1 << 32),
+            ("leg must be 0 to 4294967295", |r| r.leg = -1),
             ("number is not", |r| r.number = "13900002222".into()),
             ("caller must be", |r| r.caller = Some("1".repeat(65))),
             ("destination must be a phone", |r| r.destination = Some("reception".into())),

@@ -96,9 +96,17 @@ pub enum Protocol {
 #[serde(rename_all = "camelCase")]
 pub struct RecordSource {
     pub name: String,
+    /// `Neutral`, `FreeSwitchJson`, `KamailioAcc` or `AsteriskCsv`.
     pub format: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_field: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_field: Option<String>,
+    /// `CallFlow` or `OwnRecords`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legs: Option<String>,
 }
