@@ -12,6 +12,7 @@
 //! | [`ledger`] | the durable book of calls and money | one database |
 //! | [`runtime`] | what every server shares: shutdown, lease, telemetry, HTTP | the process |
 //! | [`folder`] | manifests read from a folder, with places for error messages | the file system |
+//! | [`ingest`] | records in files, handed over to a biller | the file system, one biller over HTTP |
 //! | [`offline`] | a folder of manifests judged and planned without a cluster, by the operator's own checks | what it is handed |
 //! | [`embedding`] | the operator process put together: workers, probes, lease, loops | everything above |
 //! | [`serving`] | the same pipeline fed from folders, and workers alone | everything above |
@@ -32,6 +33,7 @@ pub mod folder;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod ingest;
 pub mod ledger;
 pub mod offline;
 pub mod runtime;

@@ -18,6 +18,7 @@ mod documentation;
 pub mod explain_number;
 pub mod folder;
 pub mod get;
+pub mod ingest;
 pub mod lint;
 mod live_plan;
 pub mod operator;
@@ -85,6 +86,8 @@ pub enum Command {
     Router(router::Arguments),
     /// Book one gateway's call records, in a process of its own
     Biller(biller::Arguments),
+    /// Hand over call records that lie in files
+    Ingest(ingest::Arguments),
     /// Print the custom resource definitions
     Crds(crds::Arguments),
     /// Write a verdict about a tenant's papers
@@ -112,6 +115,7 @@ impl Command {
             | Self::Rate(_)
             | Self::Dev(_)
             | Self::Get(_)
+            | Self::Ingest(_)
             | Self::Crds(_)
             | Self::Approve(_)
             | Self::Override(_)
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
             Command::Get(arguments) => get::run(&arguments),
             Command::Router(arguments) => router::run(arguments).await,
             Command::Biller(arguments) => biller::run(arguments).await,
+            Command::Ingest(arguments) => ingest::run(arguments).await,
             Command::Crds(arguments) => crds::run(&arguments),
             Command::Approve(arguments) => approve::run(arguments).await,
             Command::Override(arguments) => override_::run(arguments).await,

@@ -256,12 +256,10 @@ async fn hand_over(client: &Client, number: &ReadyNumber, records: &[Value]) -> 
         return Ok(HandedOver::No);
     };
     let body = records.iter().fold(String::new(), |text, record| format!("{text}{record}\n"));
-    let (status, answer) =
-        client::send(&address.to_string(), "POST", "/v1/call-records", &token, "application/x-ndjson", body.as_bytes())
-            .await?;
-    let answer = String::from_utf8_lossy(&answer).trim().to_owned();
-    if status != 200 {
-        return Err(DevError::RecordsRefused(status, answer));
+    let sent = client::post(&address.to_string(), "/v1/call-records", &token, "application/x-ndjson", body).await?;
+    let answer = String::from_utf8_lossy(&sent.body).trim().to_owned();
+    if sent.status != 200 {
+        return Err(DevError::RecordsRefused(sent.status, answer));
     }
     say(&format!("{} handed over: {answer}", counted(records.len(), "call record")));
     Ok(HandedOver::Yes)

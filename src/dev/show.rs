@@ -59,22 +59,15 @@ impl Shown<'_> {
         let Some(address) = number.address(Protocol::Http) else { return Ok(()) };
         let at = Timestamp::now();
         let question = json!({"to": number.number, "from": ASKED_FROM, "at": at}).to_string();
-        let (status, body) = client::send(
-            &address.to_string(),
-            "POST",
-            "/v1/route?explain=true",
-            "",
-            "application/json",
-            question.as_bytes(),
-        )
-        .await?;
+        let path = "/v1/route?explain=true";
+        let answer = client::post(&address.to_string(), path, "", "application/json", question).await?;
         show(&format!("\nWhy does a call from {ASKED_FROM} to {} go where it goes?\n", number.number));
-        match serde_json::from_slice::<DecisionDocument>(&body) {
-            Ok(decision) if status == 200 => {
+        match serde_json::from_slice::<DecisionDocument>(&answer.body) {
+            Ok(decision) if answer.status == 200 => {
                 let holder = Key::of(&number.object).to_string();
                 show(&route::text(Some(&holder), Some(ASKED_FROM), at, &decision));
             }
-            _ => show(&format!("  the gateway answered {status}: its listener asks for a token\n")),
+            _ => show(&format!("  the gateway answered {}: its listener asks for a token\n", answer.status)),
         }
         Ok(())
     }

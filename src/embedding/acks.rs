@@ -4,7 +4,6 @@
 //! is silent for ten seconds may still be answering calls: it counts, with what it said last, and its gateway says so.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,10 +96,7 @@ pub async fn follow(world: Arc<World>, endpoint: Endpoint, token: String, stop: 
 fn hearing(answer: Option<Result<Served, ClientError>>) -> Hearing {
     match answer {
         Some(Ok(served)) => Hearing::Served(served),
-        Some(Err(error @ ClientError::Status(_))) => Hearing::Away(error.to_string()),
-        Some(Err(ClientError::Connection(address, source))) if source.kind() == ErrorKind::ConnectionRefused => {
-            Hearing::Away(format!("{address} refuses connections"))
-        }
+        Some(Err(error @ (ClientError::Status(_) | ClientError::NobodyThere(_)))) => Hearing::Away(error.to_string()),
         Some(Err(error)) => Hearing::Silence(with_causes(&error)),
         None => Hearing::Silence("no answer in time".to_owned()),
     }
@@ -112,11 +108,12 @@ mod tests {
 
     #[test]
     fn only_who_refuses_or_says_that_he_does_not_serve_is_away() {
-        let failed = |kind: ErrorKind| Some(Err(ClientError::Connection("r:1".to_owned(), kind.into())));
-        assert!(matches!(hearing(failed(ErrorKind::ConnectionRefused)), Hearing::Away(_)));
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(matches!(hearing(Some(Err(ClientError::NobodyThere("http://r:1".to_owned())))), Hearing::Away(_)));
         assert!(matches!(hearing(Some(Err(ClientError::Status(503)))), Hearing::Away(_)));
-        assert!(matches!(hearing(failed(ErrorKind::ConnectionReset)), Hearing::Silence(_)));
-        assert!(matches!(hearing(failed(ErrorKind::TimedOut)), Hearing::Silence(_)));
+        let lost = ClientError::Connection("http://r:1".to_owned(), reset.into());
+        assert!(matches!(hearing(Some(Err(lost))), Hearing::Silence(_)));
+        assert!(matches!(hearing(Some(Err(ClientError::Silent("http://r:1".to_owned())))), Hearing::Silence(_)));
         assert!(matches!(hearing(None), Hearing::Silence(_)));
     }
 }

@@ -31,9 +31,10 @@ impl Program {
     /// Asks the probes' server.
     pub async fn probe(&self, path: &str) -> Result<String, String> {
         let address = std::fs::read_to_string(self.data.join("http.addr")).map_err(|error| error.to_string())?;
-        let answer = client::send(&address, "GET", path, "", "", b"").await.map_err(|error| error.to_string())?;
-        let text = String::from_utf8_lossy(&answer.1).into_owned();
-        if answer.0 == 200 { Ok(text) } else { Err(format!("{} {text}", answer.0)) }
+        let question = client::Question { path, ..client::Question::default() };
+        let answer = client::send(address.trim(), question).await.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        if answer.status == 200 { Ok(text) } else { Err(format!("{} {text}", answer.status)) }
     }
 
     pub async fn ready(&self) {

@@ -28,6 +28,7 @@ mod crds;
 mod dev;
 mod edits;
 mod examples;
+mod ingest;
 mod interruption;
 mod leadership;
 mod lists;
@@ -37,6 +38,7 @@ mod quiet;
 mod rig;
 mod serve;
 mod sip_load;
+mod site;
 mod streams;
 mod timetables;
 mod worker;
@@ -69,6 +71,7 @@ fn main() -> std::process::ExitCode {
         model::trials(),
         serve::trials(),
         worker::trials(),
+        ingest::trials(),
         dev::trials(),
     ])
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fourhundred::runtime::client;
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 
 use crate::child::{self, Program, edit, invite};
-use crate::harness::{eventually, throughout, workspace};
+use crate::harness::{eventually, throughout};
+use crate::site::Site;
 
 suite! {
     a_folder_becomes_answers_charges_and_columns,
@@ -19,71 +19,8 @@ suite! {
     a_number_that_left_while_nobody_looked_is_withdrawn_and_rests,
 }
 
-/// A Monday morning, so that the timetable says `work`; the examples' override is of the evening.
-const CLOCK: &str = "2026-11-23T10:00:00+08:00";
 const HOTLINE: &str = "4001000868";
 const BEIJING: &str = "01066660000";
-
-struct Site {
-    folder: TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        let folder = workspace().folder("serve-");
-        child::examples(&folder.path().join("manifests"));
-        Self { folder }
-    }
-
-    fn manifest(&self, name: &str) -> PathBuf {
-        self.folder.path().join("manifests").join(name)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn start(&self) -> Program {
-        std::fs::create_dir_all(self.data()).unwrap();
-        let manifests = self.folder.path().join("manifests");
-        Program::start(&self.data(), &["serve", manifests.to_str().unwrap(), "--clock-at", CLOCK])
-    }
-
-    fn get(&self, arguments: &[&str]) -> String {
-        let data = self.data();
-        let output = child::run(&[&["get"], arguments, &["--data", data.to_str().unwrap()]].concat());
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn object(&self, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
-        let text = self.get(&[kind, name, "-n", namespace, "-o", "json"]);
-        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
-    }
-
-    /// Waits until the number is ready.
-    async fn number_ready(&self, name: &str) {
-        let what = format!("number {name} is ready");
-        eventually(Duration::from_secs(20), &what, async || {
-            let object = self.object("fhn", "acme", name)?;
-            let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready =
-                conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
-            if ready { Ok(()) } else { Err(object["status"].to_string()) }
-        })
-        .await;
-    }
-
-    /// Where a listener of the gateway is.
-    async fn listener(&self, name: &str) -> SocketAddr {
-        eventually(Duration::from_secs(20), "the gateway shows its addresses", async || {
-            let gateway = self.object("cgw", "telephony", "east")?;
-            let addresses = gateway["status"]["addresses"].as_array().cloned().unwrap_or_default();
-            let found = addresses.iter().find(|address| address["listener"] == name);
-            found.and_then(|address| address["value"].as_str()?.parse().ok()).ok_or(gateway["status"].to_string())
-        })
-        .await
-    }
-}
 
 /// The contacts that a caller from Beijing gets.
 async fn contacts(sip: SocketAddr) -> Result<Vec<String>, String> {
@@ -111,10 +48,8 @@ async fn a_folder_becomes_answers_charges_and_columns() {
         "answeredAt": "2026-11-23T10:00:40+08:00", "endedAt": "2026-11-23T10:02:00+08:00", "outcome": "Answered"});
     let post = async |token: &str| {
         let body = record.to_string();
-        client::send(&api.to_string(), "POST", "/v1/call-records", token, "application/json", body.as_bytes())
-            .await
-            .map(|(status, _)| status)
-            .unwrap()
+        let sent = client::post(&api.to_string(), "/v1/call-records", token, "application/json", body).await;
+        sent.unwrap().status
     };
     assert_eq!(post("somebody").await, 401);
     assert_eq!(post("demo-token-change-me").await, 200);

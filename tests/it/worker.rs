@@ -134,11 +134,10 @@ async fn a_biller_of_its_own_books_records_with_or_without_an_api_server() {
             "destination": "01088880001", "startedAt": "2026-11-23T10:05:00+08:00",
             "answeredAt": "2026-11-23T10:05:05+08:00", "endedAt": "2026-11-23T10:06:00+08:00", "outcome": "Answered"});
         let body = record.to_string();
-        let sent =
-            client::send(&address, "POST", "/v1/call-records", INTAKE_TOKEN, "application/json", body.as_bytes()).await;
-        let (status, body) = sent.map_err(|error| error.to_string())?;
-        let answer = serde_json::from_slice::<Value>(&body).unwrap_or_default();
-        if status == 200 && answer["unrated"] == 0 { Ok(answer) } else { Err(format!("{status} {answer}")) }
+        let sent = client::post(&address, "/v1/call-records", INTAKE_TOKEN, "application/json", body).await;
+        let sent = sent.map_err(|error| error.to_string())?;
+        let answer = serde_json::from_slice::<Value>(&sent.body).unwrap_or_default();
+        if sent.status == 200 && answer["unrated"] == 0 { Ok(answer) } else { Err(format!("{} {answer}", sent.status)) }
     };
     let usage = async |token| client::get::<Value>(&address, "/v1/usage", token).await;
 

@@ -181,7 +181,7 @@ async fn who_may_not_send_or_sends_wrongly_is_told_how() {
     assert_eq!(served.post(LINES, &"x\n".repeat(10_001)).await.code, 413);
 }
 
-/// A call of a minute from a FreeSWITCH, as mod_json_cdr posts it when nothing is configured.
+/// A call of a minute from a FreeSWITCH, as `mod_json_cdr` posts it when nothing is configured.
 fn freeswitch_form(uuid: &str) -> String {
     let at = |seconds: i64| (at("2026-11-23T10:00:00+08:00").as_microsecond() + seconds * 1_000_000).to_string();
     let profile = |number: &str| json!({"destination_number": number, "caller_id_number": "13900002222", "uuid": uuid});
@@ -266,8 +266,9 @@ async fn a_packed_body_is_read_and_one_that_grows_without_end_is_not() {
         encoder.finish().unwrap()
     };
     let zstd = |text: &[u8]| zstd::stream::encode_all(text, 3).unwrap();
-    let lines: String =
-        (0..400).map(|call| format!("{}\n", LegOf::call(&format!("c{call}"), 60).received().body())).collect();
+    let lines: Vec<String> =
+        (0..400).map(|call| LegOf::call(&format!("c{call}"), 60).received().body().to_owned()).collect();
+    let lines = lines.join("\n");
     let head = ["Authorization: Bearer switch-secret", "Content-Type: application/x-ndjson"];
     let post = async |encoding: &str, body: Vec<u8>| {
         let encoding = format!("Content-Encoding: {encoding}");

@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use fourhundred::{api::FourHundredNumber, runtime::ports};
+use fourhundred::{
+    api::FourHundredNumber,
+    runtime::{client, ports},
+};
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -169,8 +172,9 @@ impl Rig {
     /// The operator's own metrics as Prometheus reads them.
     pub async fn metrics(&self) -> String {
         let address = std::fs::read_to_string(self.data().join("http.addr")).unwrap();
-        let asked = fourhundred::runtime::client::send(address.trim(), "GET", "/metrics", "", "", b"").await;
-        String::from_utf8(asked.unwrap().1).unwrap()
+        let question = client::Question { path: "/metrics", ..client::Question::default() };
+        let asked = client::send(address.trim(), question).await;
+        String::from_utf8(asked.unwrap().body.to_vec()).unwrap()
     }
 
     pub fn end_of_log(&self) -> String {

@@ -10,6 +10,7 @@
 //! Columns: <https://docs.asterisk.org/Configuration/Reporting/Call-Detail-Records-CDR/>, `cdr_csv` of Asterisk.
 
 use jiff::Timestamp;
+use memchr::memchr_iter;
 
 use super::text::written;
 use super::{Native, NativeError};
@@ -66,7 +67,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn cut(native: &'a Native, text: &[u8]) -> Result<Self, NativeError> {
         std::str::from_utf8(text).map_err(|_| NativeError::Encoding)?;
-        if text.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        if memchr_iter(b'"', text).count() % 2 == 1 {
             return Err(NativeError::Csv);
         }
         let mut values = csv::StringRecord::new();

@@ -118,9 +118,7 @@ impl Cdr<'_> {
     }
 
     fn micros(&self, name: &'static str) -> Result<Option<Timestamp>, NativeError> {
-        let Some(text) = self.variable(name) else { return Ok(None) };
-        microseconds(&text)
-            .ok_or_else(|| NativeError::Field { field: format!("variables.{name}"), needed: MICROSECONDS })
+        self.variable(name).map_or(Ok(None), |text| microseconds("variables", name, &text))
     }
 
     fn needed_micros(&self, name: &'static str) -> Result<Timestamp, NativeError> {
@@ -241,7 +239,7 @@ impl Cdr<'_> {
         self.variable("sip_h_X-Route-Decision")
     }
 
-    /// What became of a leg that nobody answered. A caller that was let in and hung up is NORMAL_CLEARING.
+    /// What became of a leg that nobody answered. A caller that was let in and hung up is `NORMAL_CLEARING`.
     fn unanswered(&self) -> Outcome {
         match self.variable("hangup_cause").as_deref() {
             Some("USER_BUSY") => Outcome::Busy,
@@ -257,9 +255,8 @@ impl Cdr<'_> {
 
 impl Stage<'_> {
     fn time(&self, name: &'static str) -> Result<Option<Timestamp>, NativeError> {
-        let Some(text) = self.entry.get("times").and_then(|times| field(times, name)) else { return Ok(None) };
-        microseconds(&text)
-            .ok_or_else(|| NativeError::Field { field: format!("callflow times.{name}"), needed: MICROSECONDS })
+        let text = self.entry.get("times").and_then(|times| field(times, name));
+        text.map_or(Ok(None), |text| microseconds("callflow times", name, &text))
     }
 
     /// Whom the caller spoke to in this stage, if anybody. A stage ends when the call is taken up again elsewhere.
@@ -281,13 +278,13 @@ impl Stage<'_> {
     }
 }
 
-/// `Some(None)`: zero, which the switch writes for what did not happen.
-fn microseconds(text: &str) -> Option<Option<Timestamp>> {
-    let micros: i64 = text.parse().ok().filter(|micros| *micros >= 0)?;
-    if micros == 0 {
-        return Some(None);
+/// `None`: zero, which the switch writes for what did not happen.
+fn microseconds(object: &str, name: &str, text: &str) -> Result<Option<Timestamp>, NativeError> {
+    let read = text.parse().ok().filter(|micros: &i64| *micros >= 0).map(Timestamp::from_microsecond);
+    match read {
+        Some(Ok(instant)) => Ok(Some(instant).filter(|instant| *instant != Timestamp::UNIX_EPOCH)),
+        _ => Err(NativeError::Field { field: format!("{object}.{name}"), needed: MICROSECONDS }),
     }
-    Timestamp::from_microsecond(micros).ok().map(Some)
 }
 
 /// 1 to 2³¹, the same for the same channel.

@@ -1,6 +1,7 @@
 //! What the forms share: a JSON object's fields by path, digits out of a dialled resource, rows of a CSV text.
 
 use jiff::Timestamp;
+use memchr::memchr_iter;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -65,7 +66,7 @@ pub(super) fn rows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut next = 1;
     lines.filter_map(move |row| {
         let line = next;
-        next += row.iter().filter(|byte| **byte == b'\n').count();
+        next += memchr_iter(b'\n', row).count();
         let row = row.trim_ascii();
         (!row.is_empty()).then_some((line, row))
     })
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn seconds_since_1970_may_have_a_fraction() {
-        let at = |text| unix_seconds(text).map(|instant| instant.as_microsecond());
+        let at = |text| unix_seconds(text).map(Timestamp::as_microsecond);
         assert_eq!(at("1764122407"), Some(1_764_122_407_000_000));
         assert_eq!(at("1764122407.5"), Some(1_764_122_407_500_000));
         assert_eq!(at("1764122407.1234569"), Some(1_764_122_407_123_456));
