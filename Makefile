@@ -17,7 +17,7 @@ CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.1
 FUZZ_SECONDS ?= 60
-TARGETS ?= sip stream plan number yaml
+TARGETS ?= sip stream plan number yaml record packed prices
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fourhundred
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
@@ -74,6 +74,10 @@ bench-router: ## SIP redirects beside Kamailio's, decisions and plans by themsel
 	@tools/kamailio >/dev/null
 	@command -v taskset >/dev/null || { echo "taskset (util-linux) is needed: each server is measured on one core" >&2; exit 1; }
 	@$(CARGO) bench --locked --bench router -- $(ROWS)
+
+.PHONY: bench-billing
+bench-billing: ## What rating a call costs, and call records a second through HTTP into SQLite beside bare writes; ROWS="rate single" picks (release build)
+	@$(CARGO) bench --locked --bench billing -- $(ROWS)
 
 .PHONY: fuzz
 fuzz: ## Throw bytes at what reads input from outside, FUZZ_SECONDS=60 for each of TARGETS (nightly Rust, cargo-fuzz; the first build takes ten minutes)

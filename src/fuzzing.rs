@@ -6,9 +6,13 @@
 use std::net::SocketAddr;
 
 use crate::domain::numbering::{Caller, CallerPattern, Destination, FourHundred, VanityPattern, normalise};
+use crate::domain::rating::book::{PriceBook, PriceBookDocument};
+use crate::domain::rating::native::{Format, Legs, Native, Settings, csv_rows};
+use crate::domain::rating::{CallRecord, rate_call};
 use crate::domain::routing::load::{ANY_CALLERS, load};
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::worlds;
+use crate::runtime::unpack::{self, Packing, UnpackError};
 use crate::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 
 thread_local! {
@@ -75,6 +79,55 @@ pub fn yaml(bytes: &[u8]) {
     }
 }
 
+/// A record of a switch, or a neutral one; the first byte says whose. What is taken holds together, and is the same again
+/// from the text that the ledger keeps.
+pub fn record(bytes: &[u8]) {
+    let Some((whose, text)) = bytes.split_first() else { return };
+    let legs = if whose % 2 == 0 { Legs::CallFlow } else { Legs::OwnRecords };
+    let format = match whose % 8 / 2 {
+        0 => Format::FreeSwitchJson,
+        1 => Format::KamailioAcc,
+        2 => Format::AsteriskCsv,
+        _ => return drop(CallRecord::from_json(text)),
+    };
+    let settings = Settings { legs, ..Settings::default() };
+    let native = Native::new("fs-1", format, settings).expect("the settings are sound");
+    for row in csv_rows(text) {
+        assert!(row.1.len() <= text.len());
+    }
+    for neutral in native.read(text).unwrap_or_default() {
+        let Ok(record) = CallRecord::parse(&neutral) else { continue };
+        let kept = serde_json::to_string(&neutral).expect("a record is text");
+        assert_eq!(CallRecord::from_json(kept.as_bytes()).as_ref(), Ok(&record));
+    }
+}
+
+/// A packed body; the first byte says how. It grows to no more than there is room for.
+pub fn packed(bytes: &[u8]) {
+    const ROOM: usize = 1024 * 1024;
+    let Some((how, packed)) = bytes.split_first() else { return };
+    let packing = if how % 2 == 0 { Packing::Gzip } else { Packing::Zstd };
+    let room = |length| if length > ROOM { Err(UnpackError::NoRoom) } else { Ok(()) };
+    if let Ok(text) = unpack::whole(packing, packed, room) {
+        assert!(text.len() <= ROOM + unpack::PIECE);
+    }
+}
+
+/// A price book as the ledger keeps it. One that is taken is the same again from its own text, and rates a call.
+pub fn prices(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<PriceBookDocument>(bytes) else { return };
+    let Ok(book) = PriceBook::new(&document) else { return };
+    let again: PriceBookDocument = serde_json::from_str(&document.canonical()).expect("it was written by us");
+    assert_eq!(PriceBook::new(&again).expect("it was taken before").digest(), book.digest());
+    let call = r#"{"source":"a","callId":"b","leg":1,"number":"4001000868","caller":"01066660000","destination":"075566660002",
+        "startedAt":"2026-11-23T10:00:00+08:00","answeredAt":"2026-11-23T10:00:05+08:00","endedAt":"2026-11-23T11:00:05+08:00","outcome":"Answered"}"#;
+    let record = CallRecord::from_json(call.as_bytes()).expect("it is a record");
+    let rated = rate_call(&book, None, &record, record.distance()).ok();
+    if let Some(charge) = rated.and_then(|rated| rated.charge) {
+        assert_eq!(charge.recompute(&book), Some(charge.amount));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -97,5 +150,8 @@ mod tests {
         replay("plan", super::plan);
         replay("number", super::number);
         replay("yaml", super::yaml);
+        replay("record", super::record);
+        replay("packed", super::packed);
+        replay("prices", super::prices);
     }
 }

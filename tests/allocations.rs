@@ -1,4 +1,5 @@
-//! A decision allocates nothing, and neither does a redirect into a buffer that has grown once: counted, not believed.
+//! A decision allocates nothing, and neither does a redirect into a buffer that has grown once, or the rating of a call:
+//! counted, not believed.
 //! A binary of its own, since the count is taken by the allocator of the whole program.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,6 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use fourhundred::domain::numbering::Caller;
+use fourhundred::domain::rating::CallRecord;
+use fourhundred::domain::rating::book::PriceBook;
+use fourhundred::domain::rating::rate::{MonthPackage, PackageUse, rate_call};
 use fourhundred::domain::routing::decide::{CallFacts, decide};
 use fourhundred::domain::routing::decision::Outcome;
 use fourhundred::domain::routing::plan::Plan;
@@ -120,4 +124,35 @@ fn a_redirect_into_a_used_buffer_allocates_nothing() {
     let (counted, reply) = allocations(|| answer(&place, source, invite.as_bytes(), now, &mut memory, &mut out));
     assert_eq!(reply.handled, Handled::Redirected, "{}", String::from_utf8_lossy(&out));
     assert_eq!(counted, 0);
+}
+
+#[test]
+fn rating_a_call_allocates_nothing_however_long_it_was() {
+    let document = r#"{"currency":"CNY","timeZone":"Asia/Shanghai","versions":[{"effectiveFrom":"2026-01-01","voice":{
+        "increments":{"firstSeconds":1,"nextSeconds":1},"rates":[
+            {"name":"evening","when":{"timeOfDay":[{"days":["Monday"],"from":"18:00","to":"24:00"}]},"perMinute":{"enterprise":"0.10"}},
+            {"name":"local","when":{"distance":["Local"],"destinationType":["Mobile"]},"perMinute":{"enterprise":"0.10"}},
+            {"name":"all","perMinute":{"caller":"0.22","enterprise":"0.60"},"freeSeconds":3,"minimumCharge":"0.05"}]},
+        "packages":[{"name":"m300","monthly":"60.00","minutes":300,"thenPerMinute":"0.12"}]}]}"#;
+    let book = PriceBook::new(&serde_json::from_str(document).unwrap()).unwrap();
+    let version = &book.versions()[0];
+    let terms = MonthPackage { package: version.package("m300").unwrap(), version };
+    let mut charged = 0;
+    for (leg, destination, ended) in [
+        (0, "null", "2026-11-23T10:01:00+08:00"),
+        (1, "\"075566660002\"", "2026-11-23T10:00:05+08:00"),
+        (1, "\"13800138000\"", "2026-11-23T10:01:00+08:00"),
+        (2, "\"075566660002\"", "2026-12-20T10:01:00+08:00"),
+    ] {
+        let text = format!(
+            r#"{{"source":"fs-1","callId":"a84b4c76e66710","leg":{leg},"number":"4001000868","caller":"01066660000","destination":{destination},"startedAt":"2026-11-23T10:00:00+08:00","answeredAt":"2026-11-23T10:00:05+08:00","endedAt":"{ended}","outcome":"Answered"}}"#
+        );
+        let record = CallRecord::from_json(text.as_bytes()).unwrap();
+        for package in [None, Some(PackageUse { terms, used_seconds: 17_990 })] {
+            let (counted, rated) = allocations(|| rate_call(&book, package, &record, record.distance()));
+            assert_eq!(counted, 0, "leg {leg} until {ended}");
+            charged += usize::from(rated.unwrap().charge.is_some());
+        }
+    }
+    assert_eq!(charged, 6);
 }

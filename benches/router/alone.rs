@@ -17,7 +17,7 @@ use fourhundred::workers::router::listeners::{Answering, SipListeners, SipOption
 use fourhundred::workers::router::sip::redirect::{DecisionParameter, Memory, Place, ReplyPort, answer};
 use jiff::Timestamp;
 
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, each};
 use crate::world::{self, Rules};
 
 /// Bytes that the program holds, for what a plan weighs.
@@ -56,25 +56,6 @@ fn store(numbers: u64, rules: Rules) -> PlanStore {
     let store = PlanStore::new("bench".to_owned());
     world::offer(&store, &world::parts(numbers, rules));
     store
-}
-
-/// Nanoseconds of each of a million runs of `work`, less what taking the time costs. What `ready` gives is at hand when the
-/// time begins, as a call's own facts are once its message is read.
-fn each<T>(ready: impl Fn(u64) -> T, mut work: impl FnMut(T)) -> Histogram {
-    let mut clock = Histogram::new();
-    for _ in 0..100_000 {
-        let begun = Instant::now();
-        clock.add(begun.elapsed().as_nanos() as u64);
-    }
-    let overhead = clock.at(0.5) as u64;
-    let mut times = Histogram::new();
-    for turn in 0..1_000_000 {
-        let given = std::hint::black_box(ready(turn));
-        let begun = Instant::now();
-        work(given);
-        times.add((begun.elapsed().as_nanos() as u64).saturating_sub(overhead));
-    }
-    times
 }
 
 pub fn header() {

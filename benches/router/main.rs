@@ -18,6 +18,7 @@ mod alone;
 mod bare;
 mod flood;
 mod generator;
+#[path = "../common/histogram.rs"]
 mod histogram;
 mod server;
 mod world;

@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::output::{Output, counted, end_with_data, tell};
+use super::output::{Output, counted, end_with_data, grouped, tell};
 use crate::ingest::spool::{self, Afterwards, Round};
 use crate::ingest::{Biller, Counts, Form, IngestError, Progress, Settings, Told, ingest};
 use crate::runtime::sentence::with_causes;
@@ -223,19 +223,6 @@ fn sentence(counts: Counts) -> String {
         if count > 0 {
             let _ = write!(text, ", {} {what}", grouped(count));
         }
-    }
-    text
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
     }
     text
 }

@@ -1,5 +1,7 @@
 //! `fourhundred rate`: what would these calls cost by this folder's tariffs?
 
+mod what_if;
+
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::folder::{self, Paths};
 use super::output::{Output, counted, end_with_data};
+use crate::domain::calendar::Month;
 use crate::offline::rating::{self, LineOutcome, RatedLine, RatingReport};
 
 const EXAMPLES: &str = "\
@@ -20,11 +23,18 @@ EXAMPLES
   How each amount came to be:
     fourhundred rate examples/platform examples/acme --records call.json --explain
 
+  What last month would have cost by another tariff of the folder, from the ledger's file:
+    fourhundred rate examples/platform examples/acme --ledger data/ledger.sqlite --tariff campaign
+
+  What a merge request would change in October's bills, by tenant, with the numbers that move most:
+    fourhundred rate platform tenants --records october.ndjson.gz --against main
+
   From standard input, for another tool:
     zcat october.ndjson.gz | fourhundred rate platform tenants/acme --records - --output json
 
 Every number of the folder counts as held since ever; set-up fees are left out. Records are in the neutral form: one
-JSON object, a list of them, or one on each line.
+JSON object, a list of them, or one on each line. In a comparison fees count for every number in each month in which
+there were calls.
 
 Exit code: 0 all rated, 1 some were refused or could not be priced, 2 the question was wrong.";
 
@@ -37,9 +47,25 @@ const MOST_BYTES: u64 = 256 << 20;
 pub struct Arguments {
     #[command(flatten)]
     pub paths: Paths,
-    /// Call records: JSON or NDJSON, "-" for standard input; at most 256 MiB
+    /// Call records: JSON or NDJSON, "-" for standard input; at most 256 MiB where each is printed. With --tariff or
+    /// --against: one record per line, of any length, also packed (.gz, .zst)
+    #[arg(long, value_name = "FILE", required_unless_present = "ledger", conflicts_with = "ledger")]
+    pub records: Option<PathBuf>,
+    /// What if: a ledger's file (ledger.sqlite), whose month of records is rated and compared with what was booked
     #[arg(long, value_name = "FILE")]
-    pub records: PathBuf,
+    pub ledger: Option<PathBuf>,
+    /// With --ledger: the month; the one before this when absent
+    #[arg(long, value_name = "YYYY-MM", requires = "ledger")]
+    pub month: Option<Month>,
+    /// What if: every number by this Tariff of the folder
+    #[arg(long, value_name = "NAME")]
+    pub tariff: Option<String>,
+    /// What if: compare with a Git revision of the same paths
+    #[arg(long, value_name = "REVISION", conflicts_with = "ledger")]
+    pub against: Option<String>,
+    /// What if: most numbers that are listed as biggest movers
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub movers: u16,
     /// Show how each amount came to be
     #[arg(long)]
     pub explain: bool,
@@ -64,7 +90,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return folder::fail(&error),
     };
     folder::warn_of_refusals(&offline);
-    let text = match read(&arguments.records) {
+    if arguments.ledger.is_some() || arguments.tariff.is_some() || arguments.against.is_some() {
+        return what_if::run(arguments, &offline);
+    }
+    let text = match read(arguments.records.as_deref().unwrap_or(Path::new("-"))) {
         Ok(text) => text,
         Err(error) => return super::fail(&error),
     };

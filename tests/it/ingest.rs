@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::child::{Program, edit};
+use crate::child::{self, Program, edit};
 use crate::harness::{eventually, launch};
 use crate::rig::TOKEN;
 use crate::site::Site;
@@ -168,6 +168,20 @@ async fn files_of_every_form_are_booked_and_sending_them_again_changes_nothing()
         bench.usage_is(303 * 60, 303).await;
     }
     assert!(!Path::new(&(of(&packed) + ".ingest")).exists());
+    let by_the_ledger = |arguments: &[&str]| {
+        let (platform, tenant) = (of(&bench.site.manifest("platform")), of(&bench.site.manifest("acme")));
+        let ledger = of(&bench.site.data().join("ledger.sqlite"));
+        let fixed = ["rate", &platform, &tenant, "--ledger", &ledger, "--month", "2026-11", "--output", "json"];
+        child::run(&[&fixed[..], arguments].concat())
+    };
+    // What was booked while the biller runs, and what the same folder makes of the same records.
+    let same: Value = serde_json::from_slice(&by_the_ledger(&[]).stdout).unwrap();
+    assert_eq!((&same["records"]["rated"], &same["records"]["unrated"]), (&json!(303), &json!(0)), "{same}");
+    let acme = same["tenants"].as_array().unwrap().iter().find(|tenant| tenant["tenant"] == "acme").unwrap();
+    assert_eq!((&acme["numbers"], &acme["difference"]), (&json!(2), &json!("0.00")), "{same}");
+    let unknown = by_the_ledger(&["--tariff", "nobody"]);
+    let told = String::from_utf8_lossy(&unknown.stderr);
+    assert!(unknown.status.code() == Some(2) && told.contains("no Tariff \"nobody\" that can be used"), "{told}");
     let text = bench.ingest(&["--source", "pbx", &of(&rows)]).await;
     let (said, told) = (String::from_utf8_lossy(&text.stdout), String::from_utf8_lossy(&text.stderr));
     assert!(said.starts_with("0 taken, 2 known already, 1 refused from 1 file"), "{said}");

@@ -5,6 +5,7 @@
 //! are stored as JSON; their field names are part of the ledger's format.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,7 @@ pub enum PartialMonth {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ChargeKey {
     /// One answered leg of a call.
-    Call { source: String, call_id: String, leg: u32 },
+    Call { source: Arc<str>, call_id: Arc<str>, leg: u32 },
     /// Once per number and tenant, for ever.
     Setup { number: FourHundred, tenant: String },
     /// A package's fee of a month, at one tenant: whoever takes the number over within the month pays for what it uses.
@@ -140,7 +141,7 @@ pub struct Quantity {
 pub enum Line {
     /// A leg by its rate: seconds × price per minute ÷ 60, at least the rate's minimum.
     Voice {
-        rate: String,
+        rate: Arc<str>,
         distance: DistanceClass,
         /// Seconds that cost nothing, taken off before the rest is brought up to increments.
         #[serde(default, skip_serializing_if = "is_zero")]
@@ -155,7 +156,7 @@ pub enum Line {
     /// A leg of a number that has a package: F(used + seconds) − F(used), F(s) = the price of the seconds beyond the
     /// package.
     PackageVoice {
-        package: String,
+        package: Arc<str>,
         /// Minutes in the package.
         minutes: u32,
         distance: DistanceClass,
@@ -168,7 +169,7 @@ pub enum Line {
     /// 开户费
     Setup,
     /// A package's monthly fee, due in full.
-    Package { package: String },
+    Package { package: Arc<str> },
     /// A function's monthly fee, in full.
     Function { function: String },
     /// The `nth` day of a month in which the function was held: F(nth) − F(nth − 1), F(n) = monthly × n ÷ days.
@@ -206,7 +207,7 @@ pub struct Charge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallerInformation {
-    pub rate: String,
+    pub rate: Arc<str>,
     #[serde(flatten)]
     pub quantity: Quantity,
     pub per_minute: MicroYuan,
@@ -269,11 +270,8 @@ mod tests {
 
     #[test]
     fn two_keys_never_have_one_text() {
-        let call = |source: &str, call_id: &str| ChargeKey::Call {
-            source: source.to_owned(),
-            call_id: call_id.to_owned(),
-            leg: 1,
-        };
+        let call =
+            |source: &str, call_id: &str| ChargeKey::Call { source: source.into(), call_id: call_id.into(), leg: 1 };
         assert_ne!(call("a", "b/c").to_string(), call("a-b", "c").to_string());
         assert_eq!(call("fs-1", "x/y").to_string(), "call/1/fs-1/x/y");
     }

@@ -181,7 +181,7 @@ fn package_fee(Question { holder, month, now }: Question<'_>, first: Option<&Hel
                     month,
                 },
                 class: FeeClass::Communication,
-                line: Line::Package { package: name.to_owned() },
+                line: Line::Package { package: name.into() },
                 rounding: version.rounding(),
                 amount: package.monthly,
                 usage_month: month,

@@ -101,7 +101,7 @@ fn a_number_held_before_the_first_prices_pays_by_them_from_the_day_they_begin() 
     ];
     assert_eq!(lines(&january("2026-01-10T00:00:00+08:00")), expected);
     let package = package_of_month(&spans, month("2026-01")).unwrap().unwrap();
-    assert_eq!((package.package.name.as_str(), package.version.effective_from().day()), ("m300", 10));
+    assert_eq!((package.package.name.as_ref(), package.version.effective_from().day()), ("m300", 10));
     let refused =
         package_of_month(&[Span { from: instant("2025-12-05T00:00:00+08:00"), ..spans[0] }], month("2025-12"));
     assert_eq!(refused.unwrap_err().reason(), "BeforeFirstVersion");

@@ -160,7 +160,7 @@ versions:
 #[test]
 fn the_contracts_month_of_5220_minutes_costs_866_40() {
     let package = Package {
-        name: "m300".to_owned(),
+        name: "m300".into(),
         monthly: "300.00".parse().unwrap(),
         minutes: 500,
         then_per_minute: "0.12".parse().unwrap(),

@@ -19,7 +19,7 @@ fn a_leg_is_charged_by_its_distance() {
         let charge = charge(&book(), &record, distance).unwrap();
         assert_eq!(charge.amount.to_string(), amount);
         let Line::Voice { rate: name, quantity, .. } = charge.line else { panic!("{:?}", charge.line) };
-        assert_eq!((name.as_str(), quantity.milliseconds, quantity.seconds), (rate, 123_800, 180));
+        assert_eq!((name.as_ref(), quantity.milliseconds, quantity.seconds), (rate, 123_800, 180));
         assert_eq!(charge.price.version, "2026-01-01".parse().unwrap());
     }
 }
@@ -60,7 +60,7 @@ fn the_callers_leg_is_information_and_never_a_charge() {
         rate_call(&book(), None, &CallRecord::parse(&neutral("a", 0)).unwrap(), DistanceClass::Unknown).unwrap();
     assert_eq!((rated.charge.as_ref(), rated.seconds()), (None, 0));
     let caller = rated.caller.unwrap();
-    assert_eq!((caller.rate.as_str(), caller.amount.to_string().as_str()), ("unknown-area", "0.42"));
+    assert_eq!((caller.rate.as_ref(), caller.amount.to_string().as_str()), ("unknown-area", "0.42"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod alerts;
 mod bind;
 mod book;
 mod call;
+pub mod export;
 mod failure;
 mod lock;
 mod memory;

@@ -113,7 +113,7 @@ fn neutral(text: &[u8], path: Option<&str>, switches: &Switches) -> Result<Recei
     let text = text.trim_ascii();
     let record = CallRecord::from_json(text).map_err(|error| error.to_string())?;
     let source = &record.identity().source;
-    if path.is_some_and(|path| path != source) {
+    if path.is_some_and(|path| *path != **source) {
         return Err(format!("source {source:?} is not the one that the path names"));
     }
     switches.admit_neutral(source)?;

@@ -121,7 +121,7 @@ fn check_rate(at: &str, zone: &str, rate: &RateDocument) -> Result<Rate, PriceBo
     let optional =
         |member: &str, text: Option<&String>| text.map(|text| price(&format!("{at}.{member}"), text)).transpose();
     Ok(Rate {
-        name: rate.name.clone(),
+        name: rate.name.as_str().into(),
         distances: when.distance.clone(),
         lines: when.destination_type.clone(),
         times: check_times(&format!("{at}.when.timeOfDay"), zone, &when.time_of_day)?,
@@ -190,7 +190,7 @@ fn check_packages(at: &str, written: &[PackageDocument]) -> Result<Vec<Package>,
     packages
         .map(|(index, package)| {
             Ok(Package {
-                name: package.name.clone(),
+                name: package.name.as_str().into(),
                 monthly: price(&format!("{at}[{index}].monthly"), &package.monthly)?,
                 minutes: whole(&format!("{at}[{index}].minutes"), package.minutes, 0, MOST_MINUTES)?,
                 then_per_minute: price(&format!("{at}[{index}].thenPerMinute"), &package.then_per_minute)?,

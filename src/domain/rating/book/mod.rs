@@ -8,6 +8,8 @@ mod check;
 mod document;
 mod unserved;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -62,7 +64,7 @@ impl Eq for Version {}
 /// Prices of a minute for the calls that match.
 #[derive(Debug, Clone)]
 pub struct Rate {
-    pub name: String,
+    pub name: Arc<str>,
     /// Distance classes that match; empty matches all.
     distances: Vec<DistanceClass>,
     /// Lines that match; empty matches all.
@@ -120,7 +122,7 @@ pub struct Function {
 /// A monthly bundle of minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    pub name: String,
+    pub name: Arc<str>,
     pub monthly: MicroYuan,
     pub minutes: u32,
     pub then_per_minute: MicroYuan,
@@ -202,7 +204,7 @@ impl Version {
 
     /// A rate by its name.
     pub fn rate(&self, name: &str) -> Option<&Rate> {
-        self.rates.iter().find(|rate| rate.name == name)
+        self.rates.iter().find(|rate| *rate.name == *name)
     }
 
     /// A function of the catalogue.
@@ -212,7 +214,7 @@ impl Version {
 
     /// A package by its name.
     pub fn package(&self, name: &str) -> Option<&Package> {
-        self.packages.iter().find(|package| package.name == name)
+        self.packages.iter().find(|package| *package.name == *name)
     }
 
     /// What a charge line says of its price.
@@ -255,9 +257,9 @@ mod tests {
         let version = book.version_on("2026-03-01".parse().unwrap()).unwrap();
         let at = instant("2026-03-01T10:00:00+08:00");
         let name = |distance| version.rate_for(&CallTraits { distance, line: None, at }).unwrap().name.clone();
-        assert_eq!(name(DistanceClass::Local), "local");
-        assert_eq!(name(DistanceClass::LongDistance), "long-distance");
-        assert_eq!(name(DistanceClass::Unknown), "unknown-area");
+        assert_eq!(&*name(DistanceClass::Local), "local");
+        assert_eq!(&*name(DistanceClass::LongDistance), "long-distance");
+        assert_eq!(&*name(DistanceClass::Unknown), "unknown-area");
     }
 
     #[test]
@@ -300,7 +302,11 @@ mod tests {
             (DistanceClass::Local, None, "2026-03-01T22:00:00+08:00", "unknown-area"),
             (DistanceClass::LongDistance, mobile, "2026-03-01T22:00:00+08:00", "long-distance"),
         ] {
-            assert_eq!(version.rate_for(&CallTraits { distance, line, at: instant(at) }).unwrap().name, name, "{at}");
+            assert_eq!(
+                version.rate_for(&CallTraits { distance, line, at: instant(at) }).unwrap().name.as_ref(),
+                name,
+                "{at}"
+            );
         }
     }
 }

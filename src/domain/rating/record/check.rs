@@ -82,7 +82,7 @@ fn check_identity(written: &NeutralRecord) -> Result<RecordIdentity, RecordError
     }
     let leg = u32::try_from(written.leg);
     let leg = leg.map_err(|_| RecordError::Field { field: "leg", needed: "0 to 4294967295" })?;
-    Ok(RecordIdentity { source: written.source.clone(), call_id: written.call_id.clone(), leg })
+    Ok(RecordIdentity { source: written.source.as_str().into(), call_id: written.call_id.as_str().into(), leg })
 }
 
 /// A leg may have gone anywhere a switch can dial (a service code, abroad): its area is then unknown, and the call is

@@ -9,6 +9,7 @@ mod check;
 pub mod native;
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,8 @@ pub enum Outcome {
 /// What makes a record the same record: it is billed once under this name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordIdentity {
-    pub source: String,
-    pub call_id: String,
+    pub source: Arc<str>,
+    pub call_id: Arc<str>,
     pub leg: u32,
 }
 
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn the_contracts_record_is_read() {
         let record = CallRecord::from_json(CONTRACT.as_bytes()).unwrap();
-        assert_eq!((record.identity().call_id.as_str(), record.identity().leg), ("a84b4c76e66710", 1));
+        assert_eq!((record.identity().call_id.as_ref(), record.identity().leg), ("a84b4c76e66710", 1));
         assert_eq!(record.number().to_string(), "4001000868");
         assert_eq!(record.destination().unwrap().as_str(), "075566660002");
         assert_eq!(record.answered_at().unwrap().to_string(), "2026-11-23T02:00:07.2Z");

@@ -215,7 +215,7 @@ mod tests {
     fn a_row_with_a_second_channel_is_an_attempt() {
         let record = CallRecord::parse(&read(ANSWERED).unwrap()).unwrap();
         let identity = record.identity();
-        assert_eq!((identity.call_id.as_str(), identity.leg), ("1764122400.33", 42));
+        assert_eq!((identity.call_id.as_ref(), identity.leg), ("1764122400.33", 42));
         assert_eq!(record.answered_at().unwrap().to_string(), "2026-11-23T02:00:07Z");
         assert_eq!(record.ended_at().to_string(), "2026-11-23T02:02:11Z");
         assert_eq!(record.destination().unwrap().as_str(), "075566660002");

@@ -98,7 +98,7 @@ fn a_callers_record_tells_each_desk_that_spoke() {
     assert_eq!(records[0].platform_answered_at().unwrap().to_string(), "2026-11-23T02:00:01Z");
     for record in &records {
         assert_eq!(
-            (record.identity().call_id.as_str(), record.number().to_string()),
+            (record.identity().call_id.as_ref(), record.number().to_string()),
             ("a-leg", "4001000868".to_owned())
         );
         assert_eq!((record.caller().number().unwrap().as_str(), record.cause()), ("13900002222", Some(16)));
@@ -146,7 +146,7 @@ fn legs_come_from_one_kind_of_record_only() {
     assert_eq!(own[0].outcome(), Outcome::Answered);
     let [lost] = &records(OWN, &attempt())[..] else { panic!("one record") };
     assert_eq!(
-        (lost.outcome(), lost.cause(), lost.identity().call_id.as_str()),
+        (lost.outcome(), lost.cause(), lost.identity().call_id.as_ref()),
         (Outcome::NoAnswer, Some(19), "a-leg")
     );
     assert_eq!(

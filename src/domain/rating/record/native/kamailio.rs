@@ -137,7 +137,7 @@ mod tests {
         let read = native(None).read(CDR.as_bytes()).unwrap();
         let [record] = read.as_slice() else { panic!("{read:?}") };
         let record = CallRecord::parse(record).unwrap();
-        assert_eq!((record.identity().leg, record.identity().source.as_str()), (1, "edge"));
+        assert_eq!((record.identity().leg, record.identity().source.as_ref()), (1, "edge"));
         assert_eq!(record.answered_at().unwrap().to_string(), "2026-11-22T02:00:07.2Z");
         assert_eq!(record.ended_at().to_string(), "2026-11-22T02:02:11Z");
         assert_eq!(record.destination().unwrap().as_str(), "075566660002");

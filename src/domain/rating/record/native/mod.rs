@@ -20,6 +20,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::NeutralRecord;
+use crate::domain::calendar::{ParseZoneError, parse_zone};
 use crate::domain::numbering::FourHundred;
 
 /// Longest text of one native record, in bytes: FreeSWITCH writes every channel variable and the dialplan's log.
@@ -79,8 +80,8 @@ pub struct Switch {
 /// Why a source's settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    #[error("{0:?} is not a time zone of the IANA database, such as Asia/Shanghai")]
-    Zone(String),
+    #[error(transparent)]
+    Zone(#[from] ParseZoneError),
     #[error("{named:?} is not a column of cdr_csv: one of {columns} is needed", columns = asterisk::COLUMNS)]
     Column { setting: &'static str, named: String },
 }
@@ -125,7 +126,7 @@ impl Native {
         Ok(Self {
             source: source.to_owned(),
             format,
-            zone: TimeZone::get(zone).map_err(|_| SettingsError::Zone(zone.to_owned()))?,
+            zone: parse_zone(zone)?,
             number: owned(settings.number_field),
             caller: owned(settings.caller_field),
             destination: owned(settings.destination_field),
@@ -184,7 +185,10 @@ mod tests {
     fn settings_that_cannot_be_used_are_told() {
         let zone = Settings { time_zone: Some("Asia/Peking"), ..Settings::default() };
         let sentence = Native::new("fs-1", Format::FreeSwitchJson, zone).unwrap_err().to_string();
-        assert_eq!(sentence, "\"Asia/Peking\" is not a time zone of the IANA database, such as Asia/Shanghai");
+        assert_eq!(
+            sentence,
+            "\"Asia/Peking\" is not a time zone: a name of the IANA database is needed, such as Asia/Shanghai"
+        );
         let column = Settings { number_field: Some("variables.dst"), ..Settings::default() };
         let sentence = Native::new("pbx", Format::AsteriskCsv, column).unwrap_err().to_string();
         assert!(sentence.starts_with("\"variables.dst\" is not a column of cdr_csv"), "{sentence}");

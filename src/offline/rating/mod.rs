@@ -4,23 +4,22 @@
 //! biller's: a record counts once by source, call id and leg, calls of a package fill it in whatever order they come,
 //! packages and functions are due for each month in which there was a call.
 
+mod rater;
+pub mod what_if;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
+use self::rater::plus;
+pub use self::rater::{Rater, has_tariff};
 use super::Offline;
-use crate::api::FourHundredNumber;
-use crate::controllers::world::Find as _;
-use crate::controllers::{claim, tariff};
 use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
-use crate::domain::rating::book::PriceBook;
-use crate::domain::rating::charge::{CallerInformation, Total};
-use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
-use crate::domain::rating::rate::{PackageUse, rate_call};
+use crate::domain::rating::charge::CallerInformation;
 use crate::domain::rating::record::RecordIdentity;
 use crate::domain::rating::{CallRecord, Charge, MicroYuan};
 
@@ -32,9 +31,9 @@ pub struct RatedLine {
     pub line: usize,
     pub outcome: LineOutcome,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_id: Option<String>,
+    pub call_id: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leg: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,62 +110,19 @@ impl RatingReport {
     }
 }
 
-/// What a number is for money, as the folder says.
-#[derive(Debug)]
-struct Terms {
-    tenant: String,
-    book: PriceBook,
-    package: Option<String>,
-    functions: Vec<String>,
-}
-
-impl Terms {
-    fn of(offline: &Offline, number: &FourHundredNumber, tenant: String) -> Option<Self> {
-        let tariff = offline.facts.stores.tariffs.find_name(&number.spec.tariff_ref.name)?;
-        let document = tariff::price_book(&tariff).ok()?.document;
-        let mut functions: Vec<String> = number.spec.functions.iter().map(|function| format!("{function:?}")).collect();
-        functions.sort();
-        Some(Self { tenant, book: PriceBook::new(&document).ok()?, package: number.spec.package.clone(), functions })
-    }
-
-    /// Held since ever, for ever.
-    fn span(&self) -> Span<'_> {
-        Span {
-            from: Timestamp::UNIX_EPOCH,
-            until: None,
-            book: &self.book,
-            package: self.package.as_deref(),
-            functions: &self.functions,
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct MonthUse {
-    legs_charged: u64,
-    seconds: u64,
-    voice: MicroYuan,
-}
-
-struct Desk<'a> {
-    terms: &'a BTreeMap<FourHundred, Terms>,
+struct Desk {
+    rater: Rater,
     seen: BTreeMap<RecordIdentity, Digest>,
-    used: BTreeMap<(FourHundred, Month), MonthUse>,
 }
 
 /// Rates records in the order given. Each item is one record's place and JSON text.
 pub fn rate<'t>(offline: &Offline, records: impl Iterator<Item = (usize, &'t [u8])>) -> RatingReport {
-    let terms = terms(offline);
-    let mut desk = Desk { terms: &terms, seen: BTreeMap::new(), used: BTreeMap::new() };
+    let mut desk = Desk { rater: Rater::of(offline, None), seen: BTreeMap::new() };
     let mut report = RatingReport::default();
     for (line, text) in records {
         report.lines.push(desk.line(line, text));
     }
-    for ((number, month), used) in &desk.used {
-        if let Some(terms) = terms.get(number) {
-            report.numbers.push(total(*number, *month, used, terms));
-        }
-    }
+    report.numbers = desk.rater.totals();
     let mut tenants: BTreeMap<(String, Month), (u64, MicroYuan)> = BTreeMap::new();
     for number in &report.numbers {
         let sum = tenants.entry((number.tenant.clone(), number.month)).or_default();
@@ -179,48 +135,7 @@ pub fn rate<'t>(offline: &Offline, records: impl Iterator<Item = (usize, &'t [u8
     report
 }
 
-fn terms(offline: &Offline) -> BTreeMap<FourHundred, Terms> {
-    let held = offline.facts.stores.claims.state();
-    let found = held.iter().filter_map(|claim| {
-        let number = claim::number_of(claim)?;
-        let holder = offline.holder_of(number)?;
-        Some((number, Terms::of(offline, &holder, claim.spec.tenant.clone())?))
-    });
-    found.collect()
-}
-
-fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> NumberTotal {
-    let holder = Holder { number, tenant: &terms.tenant };
-    let end = month.next().first_instant(terms.book.zone());
-    let fees = monthly_charges(holder, &[terms.span()], month, end);
-    let (mut voice, mut functions) = (used.voice, MicroYuan::ZERO);
-    let (fees, unpriced) = (fees.fees.into_iter().map(|fee| fee.charge).collect::<Vec<_>>(), fees.unpriced);
-    for fee in &fees {
-        match fee.total() {
-            Total::Voice => voice = plus(voice, fee.amount),
-            _ => functions = plus(functions, fee.amount),
-        }
-    }
-    NumberTotal {
-        number,
-        tenant: terms.tenant.clone(),
-        month,
-        legs_charged: used.legs_charged,
-        charged_seconds: used.seconds,
-        voice,
-        functions,
-        total: plus(voice, functions),
-        fees,
-        unpriced: unpriced.iter().map(ToString::to_string).collect(),
-    }
-}
-
-/// Sums that do not fit stay at the largest amount: nobody owes that much.
-fn plus(one: MicroYuan, other: MicroYuan) -> MicroYuan {
-    one.checked_add(other).unwrap_or(MicroYuan::from_micros(i64::MAX))
-}
-
-impl Desk<'_> {
+impl Desk {
     fn line(&mut self, line: usize, text: &[u8]) -> RatedLine {
         let mut rated = RatedLine {
             line,
@@ -260,31 +175,14 @@ impl Desk<'_> {
     }
 
     fn price(&mut self, record: &CallRecord, rated: &mut RatedLine) {
-        let number = record.number();
-        let Some(terms) = self.terms.get(&number) else {
-            rated.outcome = LineOutcome::Unrated;
-            rated.reason = Some(format!("no FourHundredNumber of the folder holds {number}"));
-            return;
-        };
-        let month = terms.book.month_of(record.started_at());
-        let used = self.used.entry((number, month)).or_default();
-        let priced = package_of_month(&[terms.span()], month).and_then(|package| {
-            let package = package.map(|terms| PackageUse { terms, used_seconds: used.seconds });
-            rate_call(&terms.book, package, record, record.distance())
-        });
-        match priced {
+        match self.rater.add(record) {
             Ok(priced) => {
-                used.seconds = used.seconds.saturating_add(priced.seconds());
-                if let Some(charge) = &priced.charge {
-                    used.legs_charged += 1;
-                    used.voice = plus(used.voice, charge.amount);
-                }
                 rated.charge = priced.charge;
                 rated.caller = priced.caller;
             }
-            Err(unrated) => {
+            Err(why) => {
                 rated.outcome = LineOutcome::Unrated;
-                rated.reason = Some(format!("{}: {unrated}", unrated.reason()));
+                rated.reason = Some(why.to_string());
             }
         }
     }
@@ -293,6 +191,8 @@ impl Desk<'_> {
 #[cfg(test)]
 mod tests {
     use LineOutcome::{Conflict, Duplicate, Rated, Refused, Unrated};
+
+    use jiff::Timestamp;
 
     use super::*;
     use crate::offline::tests::examples;

@@ -1,0 +1,234 @@
+//! `fourhundred rate --tariff`, `--against`, `--ledger`: the same calls under two price lists.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use jiff::tz::TimeZone;
+
+use super::super::folder;
+use super::super::output::{data, end_with, grouped, tell};
+use super::Arguments;
+use crate::domain::calendar::Month;
+use crate::ledger::LedgerError;
+use crate::ledger::sqlite::export::Export;
+use crate::offline::rating::what_if::{Before, Booked, Change, Comparison, WhatIf};
+use crate::offline::rating::{Rater, has_tariff};
+use crate::offline::revision::{Revision, RevisionError};
+use crate::offline::{Offline, OfflineError};
+use crate::runtime::unpack::{self, Packing};
+
+/// Records that are counted together.
+const AT_ONCE: usize = 20_000;
+/// Longest line that is read; a longer one is no record.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+enum WhatIfError {
+    #[error(transparent)]
+    Offline(#[from] OfflineError),
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    #[error("the ledger {0} cannot be read")]
+    Ledger(PathBuf, #[source] LedgerError),
+    #[error("records {0} cannot be read")]
+    Records(PathBuf, #[source] std::io::Error),
+    #[error("the folder has no Tariff {0:?} that can be used")]
+    NoTariff(String),
+    #[error("the system gives no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+/// Compares and prints.
+pub(super) fn run(arguments: &Arguments, offline: &Offline) -> ExitCode {
+    let begun = Instant::now();
+    let found = match compare(arguments, offline) {
+        Ok(found) => found,
+        Err(WhatIfError::Offline(error)) => return folder::fail(&error),
+        Err(error) => return super::super::fail(&error),
+    };
+    let bad = found.records.refused + found.records.unrated;
+    let code = ExitCode::from(u8::from(bad > 0));
+    match data(arguments.output, &found) {
+        Ok(Some(printed)) => end_with(&printed, code),
+        Ok(None) => end_with(&text(&found, begun.elapsed().as_secs_f64()), code),
+        Err(error) => super::super::fail(&error),
+    }
+}
+
+fn compare(arguments: &Arguments, offline: &Offline) -> Result<WhatIf, WhatIfError> {
+    let tariff = arguments.tariff.as_deref();
+    if let Some(name) = tariff.filter(|name| !has_tariff(offline, name)) {
+        return Err(WhatIfError::NoTariff(name.to_owned()));
+    }
+    let after = Rater::of(offline, tariff);
+    let movers = usize::from(arguments.movers);
+    if let Some(path) = &arguments.ledger {
+        let failed = |error| WhatIfError::Ledger(path.clone(), error);
+        let export = Export::open(path).map_err(failed)?;
+        let month = arguments.month.unwrap_or_else(|| last_month(arguments));
+        let mut pace =
+            Pace::new(Comparison::new(Before::Booked(booked(&export, month).map_err(failed)?), after, Some(month)));
+        export.bodies(month, |body| pace.take(body.into_bytes())).map_err(failed)?;
+        return Ok(pace.end().end(movers));
+    }
+    let before = match &arguments.against {
+        Some(revision) => Rater::of(&at_revision(arguments, revision)?, None),
+        None => Rater::of(offline, None),
+    };
+    let mut pace = Pace::new(Comparison::new(Before::Rated(before), after, None));
+    let path = arguments.records.as_deref().unwrap_or(Path::new("-"));
+    read(path, &mut pace).map_err(|error| WhatIfError::Records(path.to_owned(), error))?;
+    Ok(pace.end().end(movers))
+}
+
+/// The month before the one in which the folder is judged.
+fn last_month(arguments: &Arguments) -> Month {
+    let today = arguments.paths.now().to_zoned(TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC)).date();
+    let first = Month::of_date(today).first_day();
+    first.yesterday().map_or(Month::of_date(first), Month::of_date)
+}
+
+/// Calls, packages and functions, as what a folder says: set-up fees are in neither side.
+fn booked(export: &Export, month: Month) -> Result<Vec<Booked>, LedgerError> {
+    let usage = export.usage(month)?.into_iter().filter_map(|usage| {
+        let amount = usage.charges.total.checked_sub(usage.charges.setup)?;
+        Some(Booked { number: usage.number, tenant: usage.tenant?, month, amount })
+    });
+    Ok(usage.collect())
+}
+
+fn at_revision(arguments: &Arguments, revision: &str) -> Result<Offline, WhatIfError> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(WhatIfError::Random)?;
+    let paths = &arguments.paths.paths;
+    let revision = Revision::check_out(Path::new("."), revision, paths, u64::from_le_bytes(random))?;
+    let within: Vec<PathBuf> = paths.iter().map(|path| revision.folder().join(path)).collect();
+    Ok(arguments.paths.reading.read(&within)?)
+}
+
+/// Lines of a file, packed as its name says.
+fn read(path: &Path, pace: &mut Pace) -> std::io::Result<()> {
+    let packing = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("gz") => Packing::Gzip,
+        Some("zst") => Packing::Zstd,
+        _ => Packing::Plain,
+    };
+    let raw: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        Box::new(BufReader::new(std::io::stdin()))
+    } else {
+        Box::new(BufReader::new(std::fs::File::open(path)?))
+    };
+    let mut text = BufReader::with_capacity(unpack::PIECE, unpack::reader(packing, raw)?);
+    loop {
+        let mut line = Vec::new();
+        if std::io::Read::take(&mut text, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if !line.trim_ascii().is_empty() {
+            pace.take(line);
+        }
+    }
+}
+
+/// Hands records on in large pieces, and says how far it is.
+struct Pace {
+    comparison: Comparison,
+    waiting: Vec<Vec<u8>>,
+    begun: Instant,
+    told: Instant,
+}
+
+impl Pace {
+    fn new(comparison: Comparison) -> Self {
+        Self { comparison, waiting: Vec::with_capacity(AT_ONCE), begun: Instant::now(), told: Instant::now() }
+    }
+
+    fn take(&mut self, record: Vec<u8>) {
+        self.waiting.push(record);
+        if self.waiting.len() == AT_ONCE {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
+        self.comparison.add(&self.waiting.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        self.waiting.clear();
+        if self.told.elapsed().as_secs() >= 1 {
+            self.told = Instant::now();
+            let lines = self.comparison.lines();
+            #[allow(clippy::cast_precision_loss, clippy::cast_sign_loss, clippy::cast_possible_truncation)]
+            // a rough figure
+            let pace = (lines as f64 / self.begun.elapsed().as_secs_f64()) as u64;
+            tell(format_args!("{} records, {}/s", grouped(lines), grouped(pace)));
+        }
+    }
+
+    fn end(mut self) -> Comparison {
+        self.hand_on();
+        self.comparison
+    }
+}
+
+/// Tenants, movers, sums.
+fn text(found: &WhatIf, seconds: f64) -> String {
+    let mut text =
+        format!("{:<24} {:<8} {:>8} {:>16} {:>16} {:>16}\n", "TENANT", "MONTH", "NUMBERS", "BEFORE", "AFTER", "CHANGE");
+    let mut row = |who: &str, month: &str, numbers: u64, change: &Change| {
+        let (before, after) = (change.before.to_string(), change.after.to_string());
+        let _ = writeln!(
+            text,
+            "{who:<24} {month:<8} {:>8} {before:>16} {after:>16} {:>16}{}",
+            grouped(numbers),
+            signed(change),
+            share(change)
+        );
+    };
+    for tenant in &found.tenants {
+        row(&tenant.tenant, &tenant.month.to_string(), tenant.numbers, &tenant.change);
+    }
+    row("total", "", found.numbers, &found.total);
+    if !found.movers.is_empty() {
+        let _ =
+            writeln!(text, "\nBiggest movers of the {} numbers' months that change:", grouped(found.numbers_changed));
+    }
+    for mover in &found.movers {
+        let Change { before, after, .. } = mover.change;
+        let (number, tenant, month) = (mover.number, &mover.tenant, mover.month);
+        let _ = writeln!(
+            text,
+            "  {number} of {tenant} in {month}: {before} → {after}, {}{}",
+            signed(&mover.change),
+            share(&mover.change)
+        );
+    }
+    text.push('\n');
+    for (line, reason) in &found.records.reasons {
+        let _ = writeln!(text, "record {line}: {reason}");
+    }
+    let of = &found.records;
+    let _ = writeln!(
+        text,
+        "{} rated, {} without a price, {} known already, {} contradict an earlier one, {} refused, in {seconds:.1} s",
+        grouped(of.rated),
+        grouped(of.unrated),
+        grouped(of.duplicates),
+        grouped(of.conflicts),
+        grouped(of.refused)
+    );
+    text
+}
+
+fn signed(change: &Change) -> String {
+    if change.difference.is_negative() { change.difference.to_string() } else { format!("+{}", change.difference) }
+}
+
+fn share(change: &Change) -> String {
+    let tenths = change.permille().filter(|tenths| *tenths != 0);
+    tenths.map_or_else(String::new, |tenths| {
+        let sign = if tenths < 0 { '-' } else { '+' };
+        format!("  ({sign}{}.{} %)", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
+    })
+}

@@ -1,0 +1,172 @@
+//! Numbers as a folder says they are, and what their calls come to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::NumberTotal;
+use crate::api::FourHundredNumber;
+use crate::controllers::world::Find as _;
+use crate::controllers::{claim, tariff};
+use crate::domain::calendar::Month;
+use crate::domain::numbering::FourHundred;
+use crate::domain::rating::book::PriceBook;
+use crate::domain::rating::charge::Total;
+use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
+use crate::domain::rating::rate::{PackageUse, Rated, Unrated, rate_call};
+use crate::domain::rating::{CallRecord, MicroYuan};
+use crate::offline::Offline;
+
+/// What a number is for money, as the folder says.
+#[derive(Debug)]
+struct Terms {
+    tenant: String,
+    book: Arc<PriceBook>,
+    package: Option<String>,
+    functions: Vec<String>,
+}
+
+impl Terms {
+    /// Held since ever, for ever.
+    fn span(&self) -> Span<'_> {
+        Span {
+            from: Timestamp::UNIX_EPOCH,
+            until: None,
+            book: &self.book,
+            package: self.package.as_deref(),
+            functions: &self.functions,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct MonthUse {
+    legs_charged: u64,
+    seconds: u64,
+    voice: MicroYuan,
+}
+
+/// Why a record has no price here.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRated {
+    #[error("no FourHundredNumber of the folder holds {0}")]
+    NumberNotHeld(FourHundred),
+    #[error("{reason}: {0}", reason = .0.reason())]
+    Unrated(#[from] Unrated),
+}
+
+/// Rates records by a folder's tariffs, and keeps the sums of each number and month.
+#[derive(Debug)]
+pub struct Rater {
+    terms: HashMap<FourHundred, Terms>,
+    used: BTreeMap<(FourHundred, Month), MonthUse>,
+}
+
+impl Rater {
+    /// By the folder's own tariffs; or by one of them, for every number. Numbers whose tariff cannot be used have no price.
+    pub fn of(offline: &Offline, tariff: Option<&str>) -> Self {
+        let mut books: HashMap<String, Option<Arc<PriceBook>>> = HashMap::new();
+        let mut book = |name: &str| {
+            let read = || book(offline, name).map(Arc::new);
+            books.entry(name.to_owned()).or_insert_with(read).clone()
+        };
+        let held = offline.facts.stores.claims.state();
+        let found = held.iter().filter_map(|claim| {
+            let number = claim::number_of(claim)?;
+            let holder = offline.holder_of(number)?;
+            let book = book(tariff.unwrap_or(&holder.spec.tariff_ref.name))?;
+            Some((number, terms(&holder, claim.spec.tenant.clone(), book)))
+        });
+        Self { terms: found.collect(), used: BTreeMap::new() }
+    }
+
+    /// Rates a record and adds it to its number's month.
+    pub fn add(&mut self, record: &CallRecord) -> Result<Rated, NotRated> {
+        let number = record.number();
+        let terms = self.terms.get(&number).ok_or(NotRated::NumberNotHeld(number))?;
+        let month = terms.book.month_of(record.started_at());
+        let used = self.used.entry((number, month)).or_default();
+        let package = package_of_month(&[terms.span()], month)?;
+        let package = package.map(|terms| PackageUse { terms, used_seconds: used.seconds });
+        let rated = rate_call(&terms.book, package, record, record.distance())?;
+        used.seconds = used.seconds.saturating_add(rated.seconds());
+        if let Some(charge) = &rated.charge {
+            used.legs_charged += 1;
+            used.voice = plus(used.voice, charge.amount);
+        }
+        Ok(rated)
+    }
+
+    /// The usage month of a record's start, where its number is held.
+    pub fn month_of(&self, record: &CallRecord) -> Option<Month> {
+        Some(self.terms.get(&record.number())?.book.month_of(record.started_at()))
+    }
+
+    /// Months in which there was a call.
+    pub fn months(&self) -> BTreeSet<Month> {
+        self.used.keys().map(|(_, month)| *month).collect()
+    }
+
+    /// Counts every number as held in these months, with or without a call.
+    pub fn hold_in(&mut self, months: &BTreeSet<Month>) {
+        for number in self.terms.keys() {
+            for month in months {
+                self.used.entry((*number, *month)).or_default();
+            }
+        }
+    }
+
+    /// Each number's months in which there was a call, with the fees that were due in them.
+    pub fn totals(&self) -> Vec<NumberTotal> {
+        let used = self.used.iter();
+        used.filter_map(|((number, month), used)| Some(total(*number, *month, used, self.terms.get(number)?))).collect()
+    }
+}
+
+/// Whether the folder has a tariff of this name that can be used.
+pub fn has_tariff(offline: &Offline, name: &str) -> bool {
+    book(offline, name).is_some()
+}
+
+fn book(offline: &Offline, tariff: &str) -> Option<PriceBook> {
+    let tariff = offline.facts.stores.tariffs.find_name(tariff)?;
+    PriceBook::new(&tariff::price_book(&tariff).ok()?.document).ok()
+}
+
+fn terms(number: &FourHundredNumber, tenant: String, book: Arc<PriceBook>) -> Terms {
+    let mut functions: Vec<String> = number.spec.functions.iter().map(|function| format!("{function:?}")).collect();
+    functions.sort();
+    Terms { tenant, book, package: number.spec.package.clone(), functions }
+}
+
+fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> NumberTotal {
+    let holder = Holder { number, tenant: &terms.tenant };
+    let end = month.next().first_instant(terms.book.zone());
+    let fees = monthly_charges(holder, &[terms.span()], month, end);
+    let (mut voice, mut functions) = (used.voice, MicroYuan::ZERO);
+    let (fees, unpriced) = (fees.fees.into_iter().map(|fee| fee.charge).collect::<Vec<_>>(), fees.unpriced);
+    for fee in &fees {
+        match fee.total() {
+            Total::Voice => voice = plus(voice, fee.amount),
+            _ => functions = plus(functions, fee.amount),
+        }
+    }
+    NumberTotal {
+        number,
+        tenant: terms.tenant.clone(),
+        month,
+        legs_charged: used.legs_charged,
+        charged_seconds: used.seconds,
+        voice,
+        functions,
+        total: plus(voice, functions),
+        fees,
+        unpriced: unpriced.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Sums that do not fit stay at the largest amount: nobody owes that much.
+pub(super) fn plus(one: MicroYuan, other: MicroYuan) -> MicroYuan {
+    one.checked_add(other).unwrap_or(MicroYuan::from_micros(i64::MAX))
+}
