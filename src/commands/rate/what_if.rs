@@ -14,7 +14,7 @@ use super::Arguments;
 use crate::domain::calendar::Month;
 use crate::ledger::LedgerError;
 use crate::ledger::sqlite::export::Export;
-use crate::offline::rating::what_if::{Before, Booked, Change, Comparison, WhatIf};
+use crate::offline::rating::what_if::{Before, Booked, Change, Comparison, Reason, WhatIf};
 use crate::offline::rating::{Rater, has_tariff};
 use crate::offline::revision::{Revision, RevisionError};
 use crate::offline::{Offline, OfflineError};
@@ -191,8 +191,8 @@ fn text(found: &WhatIf, seconds: f64) -> String {
     }
     row("total", "", found.numbers, &found.total);
     if !found.movers.is_empty() {
-        let _ =
-            writeln!(text, "\nBiggest movers of the {} numbers' months that change:", grouped(found.numbers_changed));
+        let (changed, all) = (grouped(found.numbers_changed), grouped(found.numbers));
+        let _ = writeln!(text, "\nBiggest movers; {changed} of {all} numbers' months change:");
     }
     for mover in &found.movers {
         let Change { before, after, .. } = mover.change;
@@ -205,8 +205,8 @@ fn text(found: &WhatIf, seconds: f64) -> String {
         );
     }
     text.push('\n');
-    for (line, reason) in &found.records.reasons {
-        let _ = writeln!(text, "record {line}: {reason}");
+    for Reason { reason, records, first } in &found.records.reasons {
+        let _ = writeln!(text, "{} do not count, first record {first}: {reason}", grouped(*records));
     }
     let of = &found.records;
     let _ = writeln!(

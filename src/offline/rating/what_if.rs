@@ -15,8 +15,8 @@ use crate::domain::numbering::FourHundred;
 use crate::domain::rating::record::RecordIdentity;
 use crate::domain::rating::{CallRecord, MicroYuan};
 
-/// Reasons that are told one by one.
-const MOST_REASONS: usize = 10;
+/// Different reasons that are told; a number that nobody holds is one.
+const MOST_REASONS: usize = 20;
 
 /// What numbers came to before.
 #[derive(Debug)]
@@ -47,9 +47,19 @@ pub struct Records {
     pub duplicates: u64,
     pub conflicts: u64,
     pub refused: u64,
-    /// Of the first that were refused or have no price: line, and why.
+    /// Why some were refused or have no price, in the order in which it was met.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<(u64, String)>,
+    pub reasons: Vec<Reason>,
+}
+
+/// Why records do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    pub reason: String,
+    pub records: u64,
+    /// Place of the first, from 1.
+    pub first: u64,
 }
 
 /// An amount on both sides.
@@ -194,8 +204,11 @@ impl Comparison {
     }
 
     fn tell(&mut self, reason: String) {
-        if self.records.reasons.len() < MOST_REASONS {
-            self.records.reasons.push((self.lines, reason));
+        let reasons = &mut self.records.reasons;
+        if let Some(known) = reasons.iter_mut().find(|known| known.reason == reason) {
+            known.records += 1;
+        } else if reasons.len() < MOST_REASONS {
+            reasons.push(Reason { reason, records: 1, first: self.lines });
         }
     }
 
@@ -327,7 +340,7 @@ mod tests {
         assert_eq!(comparison.lines(), 5);
         let found = comparison.end(1);
         let Records { rated, duplicates, conflicts, refused, ref reasons, .. } = found.records;
-        assert_eq!((rated, duplicates, conflicts, refused, reasons[0].0), (1, 1, 1, 1, 5));
+        assert_eq!((rated, duplicates, conflicts, refused, reasons[0].first), (1, 1, 1, 1, 5));
         let gone = found.tenants.iter().find(|tenant| tenant.tenant == "gone").unwrap();
         assert_eq!((gone.change.after, gone.change.permille()), (MicroYuan::ZERO, Some(-1000)));
         assert_eq!(found.movers.len(), 1);

@@ -208,7 +208,7 @@ mod tests {
             cdr("1795312931", "1795312807", "4001000868"),
         ];
         let read = read(body.join("\n").as_bytes(), Form::Lines, Writer::Native(&edge)).unwrap();
-        assert_eq!((read.records.len(), read.passed_over), (1, 1));
+        assert_eq!((read.records.len(), read.passed_over), (2, 1));
         assert_eq!(reasons(&read), [(3, "endedAt is before startedAt")]);
         let kept = CallRecord::from_json(read.records[0].1.body().as_bytes()).unwrap();
         assert_eq!(&kept, read.records[0].1.record());

@@ -6,5 +6,6 @@ mod booking;
 mod crash;
 mod failures;
 mod fees;
+mod peers;
 mod properties;
 mod totals;

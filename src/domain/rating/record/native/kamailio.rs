@@ -1,9 +1,9 @@
 //! Kamailio `acc_json`: a dialog's CDR (`cdr_enable`), and transactions that failed (`acc_flag`).
 //!
 //! A CDR says when the dialog began, when it ended and for how long it lasted, and what `cdr_extra` adds; it has no id
-//! and no numbers of its own. A proxy sees one attempt that was answered: it is leg 1. A transaction's record is read
-//! where an INVITE failed: it is the caller's leg, unanswered; an INVITE that went well is followed by its CDR, other
-//! methods state no call.
+//! and no numbers of its own. A proxy sees the caller's leg and one attempt that was answered: they are legs 0 and 1, of
+//! the same instants. A transaction's record is read where an INVITE failed: it is the caller's leg, unanswered; an INVITE
+//! that went well is followed by its CDR, other methods state no call.
 //!
 //! With `cdr_start_on_confirmed` left at 0, a CDR counts the ringing too, and nothing in it tells: the documentation of
 //! the source says so.
@@ -27,7 +27,7 @@ const TIME: &str = "seconds since 1970 or a stamp such as 2026-11-23 10:00:07";
 pub(super) fn read(native: &Native, text: &[u8]) -> Result<Vec<NeutralRecord>, NativeError> {
     let event = Event { native, object: object(text)? };
     if event.text("end_time").is_some() || event.text("start_time").is_some() {
-        return event.dialog().map(|record| vec![record]);
+        return event.dialog();
     }
     let method = event.needed("method", "neither a CDR (start_time, end_time) nor a transaction of acc_json")?;
     let code = event.needed("sip_code", "a transaction of acc_json has it")?;
@@ -76,20 +76,23 @@ impl Event<'_> {
         })
     }
 
-    /// The answered attempt.
-    fn dialog(&self) -> Result<NeutralRecord, NativeError> {
+    /// The caller's leg and the answered attempt.
+    fn dialog(&self) -> Result<Vec<NeutralRecord>, NativeError> {
         let (started, ended) = (written(self.time("start_time")?), written(self.time("end_time")?));
         let destination = self.native.destination.as_deref().unwrap_or(DESTINATION);
         let remedy = "add it to cdr_extra: dst_user=$rU as it is after routing, or set destinationField";
-        Ok(NeutralRecord {
-            leg: 1,
-            destination: Some(self.needed(destination, remedy)?),
+        let callers = NeutralRecord {
+            leg: 0,
+            platform_answered_at: Some(started.clone()),
             answered_at: Some(started.clone()),
             started_at: started,
             ended_at: ended,
             outcome: Outcome::Answered,
             ..self.common()?
-        })
+        };
+        let destination = Some(self.needed(destination, remedy)?);
+        let attempt = NeutralRecord { leg: 1, destination, platform_answered_at: None, ..callers.clone() };
+        Ok(vec![callers, attempt])
     }
 
     /// The caller's leg of a call that nobody answered.
@@ -133,10 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cdr_is_the_answered_attempt() {
+    fn a_cdr_is_the_callers_leg_and_the_answered_attempt() {
         let read = native(None).read(CDR.as_bytes()).unwrap();
-        let [record] = read.as_slice() else { panic!("{read:?}") };
-        let record = CallRecord::parse(record).unwrap();
+        let [callers, attempt] = read.as_slice() else { panic!("{read:?}") };
+        let callers = CallRecord::parse(callers).unwrap();
+        assert_eq!((callers.identity().leg, callers.platform_answered_at()), (0, callers.answered_at()));
+        let record = CallRecord::parse(attempt).unwrap();
         assert_eq!((record.identity().leg, record.identity().source.as_ref()), (1, "edge"));
         assert_eq!(record.answered_at().unwrap().to_string(), "2026-11-22T02:00:07.2Z");
         assert_eq!(record.ended_at().to_string(), "2026-11-22T02:02:11Z");
@@ -201,6 +206,6 @@ mod tests {
         let named = Native::new("edge", Format::KamailioAcc, settings).unwrap();
         let text = CDR.replace("dst_ouser", "called").replace("dst_user", "routed");
         assert_eq!(named.read(text.as_bytes()).unwrap()[0].number, "4001000868");
-        assert!(named.read(CDR.as_bytes()).unwrap_err().to_string().starts_with("routed is missing"));
+        assert!(named.read(CDR.as_bytes()).unwrap_err().to_string().starts_with("called is missing"));
     }
 }
