@@ -26,8 +26,8 @@ const TIME: &str = "seconds since 1970 or a stamp such as 2026-11-23 10:00:07";
 /// Reads one CDR or one transaction.
 pub(super) fn read(native: &Native, text: &[u8]) -> Result<Vec<NeutralRecord>, NativeError> {
     let event = Event { native, object: object(text)? };
-    if event.text("end_time").is_some() || event.text("start_time").is_some() {
-        return event.dialog();
+    if event.object.get("start_time").is_some() || event.object.get("end_time").is_some() {
+        return if event.was_never_confirmed() { Ok(Vec::new()) } else { event.dialog() };
     }
     let method = event.needed("method", "neither a CDR (start_time, end_time) nor a transaction of acc_json")?;
     let code = event.needed("sip_code", "a transaction of acc_json has it")?;
@@ -74,6 +74,12 @@ impl Event<'_> {
             decision: self.text("decision"),
             ..NeutralRecord::default()
         })
+    }
+
+    /// What `cdr_on_failed` writes of a dialog that nobody answered; its transaction tells why.
+    fn was_never_confirmed(&self) -> bool {
+        let empty = |name: &str| self.object.get(name).and_then(Value::as_str) == Some("");
+        empty("start_time") || self.text("duration").as_deref() == Some("0")
     }
 
     /// The caller's leg and the answered attempt.
@@ -177,7 +183,13 @@ mod tests {
 
     #[test]
     fn transactions_that_state_no_ended_call_are_passed_over() {
-        for text in [FAILED.replace("486", "200"), FAILED.replace("INVITE", "BYE"), FAILED.replace("INVITE", "ACK")] {
+        for text in [
+            FAILED.replace("486", "200"),
+            FAILED.replace("INVITE", "BYE"),
+            FAILED.replace("INVITE", "ACK"),
+            CDR.replace("1795312807.200000", ""),
+            CDR.replace("123.800000", "0"),
+        ] {
             assert_eq!(native(None).read(text.as_bytes()).unwrap(), [], "{text}");
         }
     }
@@ -188,6 +200,7 @@ mod tests {
         for (was, start) in [
             ("dst_ouser", "dst_ouser is missing: add it to cdr_extra and acc_extra"),
             ("dst_user", "dst_user is missing: add it to cdr_extra: dst_user=$rU"),
+            ("start_time", "start_time is missing"),
             ("end_time", "end_time is missing"),
         ] {
             let sentence = sentence(&CDR.replace(was, "other"));
