@@ -43,17 +43,17 @@ pub async fn ingest(
     biller: &Biller,
     told: &mut dyn FnMut(Told<'_>),
 ) -> Result<Counts, IngestError> {
-    let mut work = Work::open(file, settings)?;
+    let mut work = Work::open(file, settings, biller)?;
     loop {
         let batch = tokio::task::block_in_place(|| work.cutter.next()).map_err(|error| work.unreadable(error))?;
-        let Some(batch) = batch else { break };
+        let Some(mut batch) = batch else { break };
         if biller.is_stopped() {
             return Err(IngestError::Stopped);
         }
         let taken = if batch.lines.is_empty() {
             Taken::default()
         } else {
-            let body = axum::body::Bytes::from(batch.text.clone());
+            let body = axum::body::Bytes::from(std::mem::take(&mut batch.text));
             biller.take(work.form.content_type(), body, batch.lines.len(), settings.patience).await?
         };
         work.answered(&batch, &taken, told)?;
@@ -79,7 +79,7 @@ struct RefusedLine<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn open(file: &'a Path, settings: &Settings) -> Result<Self, IngestError> {
+    fn open(file: &'a Path, settings: &Settings, biller: &Biller) -> Result<Self, IngestError> {
         let unreadable = |source| IngestError::Read { path: file.to_owned(), source };
         let read = Arc::new(AtomicU64::new(0));
         if file == Path::new(STANDARD_INPUT) {
@@ -93,12 +93,20 @@ impl<'a> Work<'a> {
         let form = settings.form.map_or_else(by_name, Ok)?;
         let open = File::open(file).map_err(unreadable)?;
         let size = open.metadata().map_err(unreadable)?.len();
-        let place = Place::left(file).map_err(unreadable)?;
-        let raw = BufReader::new(Counting { input: open, read: Arc::clone(&read) });
-        let text = unpack::reader(packing(name).0, raw).map_err(unreadable)?;
-        let mut input: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(unpack::PIECE, text));
+        let to = format!("{} {}", biller.address(), form.content_type());
+        let mut place = Place::left(file, &to).map_err(unreadable)?;
+        let begin = |open: File| -> io::Result<Box<dyn BufRead + Send>> {
+            let raw = BufReader::new(Counting { input: open, read: Arc::clone(&read) });
+            Ok(Box::new(BufReader::with_capacity(unpack::PIECE, unpack::reader(packing(name).0, raw)?)))
+        };
+        let mut input = begin(open).map_err(unreadable)?;
         let skipped = io::copy(&mut input.by_ref().take(place.bytes), &mut io::sink()).map_err(unreadable)?;
-        debug_assert!(skipped <= place.bytes);
+        if skipped < place.bytes {
+            // It is shorter than it was: another file, that begins alike.
+            place = Place::of(file, &to).map_err(unreadable)?;
+            read.store(0, Ordering::Relaxed);
+            input = begin(File::open(file).map_err(unreadable)?).map_err(unreadable)?;
+        }
         let cutter = Cutter::new(input, form, settings.lines, place.bytes, place.line_ends);
         let work = Self { file, form, place, cutter, read, size: Some(size) };
         if work.place.bytes == 0 {

@@ -1,6 +1,7 @@
 //! How far a file has come, kept beside it as `FILE.ingest` until it is through.
 //!
-//! The place is only used where the file still begins as it did: a file that was written anew starts from its beginning.
+//! The place is only used where the file still begins as it did and goes to the same biller in the same form: a file that
+//! was written anew, or that is handed over to somebody else, starts from its beginning.
 
 use std::fs;
 use std::io::{self, Read, Write as _};
@@ -23,6 +24,8 @@ pub(super) struct Place {
     /// Digest of the file's first bytes, as they lie on the disk, and how many those are.
     pub(super) head: String,
     pub(super) head_bytes: u64,
+    /// Whom its records were sent to, and how it was cut.
+    pub(super) to: String,
     /// Behind the last record that was answered, in the text that the file holds.
     pub(super) bytes: u64,
     pub(super) line_ends: u64,
@@ -37,23 +40,25 @@ pub(super) struct Place {
 
 impl Place {
     /// The beginning of a file.
-    pub(super) fn of(file: &Path) -> io::Result<Self> {
+    pub(super) fn of(file: &Path, to: &str) -> io::Result<Self> {
         let (head, head_bytes) = head(file, HEAD)?;
-        Ok(Self { head, head_bytes, ..Self::default() })
+        Ok(Self { head, head_bytes, to: to.to_owned(), ..Self::default() })
     }
 
     /// Where the file was left; its beginning where nothing is known, or it is another one now.
-    pub(super) fn left(file: &Path) -> io::Result<Self> {
+    pub(super) fn left(file: &Path, to: &str) -> io::Result<Self> {
         let mut text = Vec::new();
         match fs::File::open(beside(file)) {
             Ok(open) => open.take(LARGEST).read_to_end(&mut text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::of(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::of(file, to),
             Err(error) => return Err(error),
         };
-        let Ok(left) = serde_json::from_slice::<Self>(&text) else { return Self::of(file) };
+        let Ok(left) = serde_json::from_slice::<Self>(&text) else { return Self::of(file, to) };
         // A file that grew since still begins with the bytes it had.
-        let same = left.head_bytes <= HEAD && head(file, left.head_bytes)? == (left.head.clone(), left.head_bytes);
-        if same { Ok(left) } else { Self::of(file) }
+        let same = left.to == to
+            && left.head_bytes <= HEAD
+            && head(file, left.head_bytes)? == (left.head.clone(), left.head_bytes);
+        if same { Ok(left) } else { Self::of(file, to) }
     }
 
     /// Keeps the place: whole or not at all.
@@ -113,22 +118,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_holds_for_a_file_that_begins_as_it_did() {
+    fn a_place_holds_for_a_file_that_begins_as_it_did_and_goes_to_the_same_biller() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.ndjson");
         fs::write(&file, "one\ntwo\n").unwrap();
-        let mut place = Place::left(&file).unwrap();
+        let left = || Place::left(&file, "http://biller/v1/call-records lines").unwrap();
+        let mut place = left();
         assert_eq!((place.bytes, place.head_bytes), (0, 8));
         (place.bytes, place.line_ends) = (4, 1);
         place.add(Counts { accepted: 1, ..Counts::default() });
         place.keep(&file).unwrap();
-        assert_eq!(Place::left(&file).unwrap(), place);
+        assert_eq!(left(), place);
         fs::write(&file, "one\ntwo\nthree\n").unwrap();
-        assert_eq!(Place::left(&file).unwrap(), place);
+        assert_eq!(left(), place);
+        assert_eq!(Place::left(&file, "http://other/v1/call-records lines").unwrap().bytes, 0);
         fs::write(&file, "another\n").unwrap();
-        assert_eq!(Place::left(&file).unwrap().bytes, 0);
+        assert_eq!(left().bytes, 0);
         fs::write(beside(&file), "nonsense").unwrap();
-        assert_eq!(Place::left(&file).unwrap().bytes, 0);
+        assert_eq!(left().bytes, 0);
         Place::forget(&file).unwrap();
         Place::forget(&file).unwrap();
         assert!(!beside(&file).exists());

@@ -71,6 +71,11 @@ impl Biller {
         Ok(Self { client: HttpClient::of(address)?, path, token, stop })
     }
 
+    /// Where it takes records.
+    pub(super) fn address(&self) -> String {
+        format!("{}{}", self.client.server(), self.path)
+    }
+
     /// Whether somebody asked to stop.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()

@@ -7,7 +7,8 @@
 //! | `done/` | every record was taken, by this request or an earlier one |
 //! | `refused/` | some were not: `NAME.refused` beside it says which lines, and why |
 //!
-//! A file that was changed within the last seconds may still be written: it waits. What a file cannot be helped by
+//! A file that was changed within the last seconds may still be written: it waits, and one that grows while it is sent is
+//! sent again. What a file cannot be helped by
 //! (a wrong token, a biller that is away) leaves it where it is.
 
 use std::fs;
@@ -51,10 +52,12 @@ pub async fn sweep(
 ) -> Result<Round, IngestError> {
     let mut round = Round::default();
     for file in still_files(folder, SystemTime::now()).map_err(|source| unreadable(folder, source))? {
+        let length = length_of(&file)?;
         match ingest(&file, settings, biller, told).await {
             Ok(counts) => {
-                put_aside(folder, &file, counts, afterwards)?;
-                round.files += 1;
+                if put_aside(folder, &file, length, counts, afterwards)? {
+                    round.files += 1;
+                }
                 round.counts.add(counts);
             }
             Err(error @ (IngestError::Form { .. } | IngestError::Damaged { .. } | IngestError::Read { .. })) => {
@@ -88,10 +91,17 @@ fn still_files(folder: &Path, now: SystemTime) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn put_aside(folder: &Path, file: &Path, counts: Counts, afterwards: Afterwards) -> Result<(), IngestError> {
+/// `false`: the file was written to since it had `length` bytes, and stays to be sent again.
+fn put_aside(
+    folder: &Path,
+    file: &Path,
+    length: u64,
+    counts: Counts,
+    afterwards: Afterwards,
+) -> Result<bool, IngestError> {
     let failed = |source| IngestError::Write { path: file.to_owned(), source };
-    if counts.is_clean() && afterwards == Afterwards::Remove {
-        return fs::remove_file(file).map_err(failed);
+    if length_of(file)? != length {
+        return Ok(false);
     }
     let aside = folder.join(if counts.is_clean() { "done" } else { "refused" });
     fs::create_dir_all(&aside).map_err(failed)?;
@@ -101,7 +111,21 @@ fn put_aside(folder: &Path, file: &Path, counts: Counts, afterwards: Afterwards)
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    fs::rename(file, &to).map_err(failed)
+    fs::rename(file, &to).map_err(failed)?;
+    // Whoever had it open may have written until it was renamed, and opens its name anew for the next record.
+    if length_of(&to)? != length {
+        fs::rename(&to, free_name(folder, file)).map_err(failed)?;
+        return Ok(false);
+    }
+    if counts.is_clean() && afterwards == Afterwards::Remove {
+        fs::remove_file(&to).map_err(failed)?;
+    }
+    Ok(true)
+}
+
+fn length_of(file: &Path) -> Result<u64, IngestError> {
+    let metadata = fs::metadata(file).map_err(|source| unreadable(file, source))?;
+    Ok(metadata.len())
 }
 
 /// A switch may give a name again.
@@ -148,14 +172,18 @@ mod tests {
         for (round, counts) in [Counts::default(), Counts::default(), refused, refused].into_iter().enumerate() {
             fs::write(&file, format!("{round}")).unwrap();
             fs::write(place::refused(&file), format!("why {round}")).unwrap();
-            put_aside(folder.path(), &file, counts, Afterwards::Keep).unwrap();
+            assert!(put_aside(folder.path(), &file, 1, counts, Afterwards::Keep).unwrap());
         }
         let read = |path: &str| fs::read_to_string(folder.path().join(path)).unwrap();
         assert_eq!([read("done/a.json"), read("done/1-a.json")], ["0", "1"]);
         assert_eq!([read("refused/a.json"), read("refused/1-a.json")], ["2", "3"]);
         assert_eq!(read("refused/1-a.json.refused"), "why 3");
         fs::write(&file, "4").unwrap();
-        put_aside(folder.path(), &file, Counts::default(), Afterwards::Remove).unwrap();
+        // One byte was sent, and another has come since.
+        fs::write(&file, "45").unwrap();
+        assert!(!put_aside(folder.path(), &file, 1, Counts::default(), Afterwards::Remove).unwrap());
+        assert!(file.exists());
+        assert!(put_aside(folder.path(), &file, 2, Counts::default(), Afterwards::Remove).unwrap());
         assert!(!file.exists() && !folder.path().join("done/2-a.json").exists());
     }
 }

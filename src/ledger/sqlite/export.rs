@@ -10,7 +10,7 @@ use super::read;
 use crate::domain::calendar::Month;
 use crate::ledger::{Cursor, LedgerError, Usage};
 
-/// Totals of one page.
+/// Totals, or records, of one page.
 const PAGE: u32 = 10_000;
 /// A month of any zone begins and ends within this of UTC's.
 const ANY_ZONE: SignedDuration = SignedDuration::from_hours(26);
@@ -47,15 +47,21 @@ impl Export {
         let (first, end) = (month.first_instant(&TimeZone::UTC), month.next().first_instant(&TimeZone::UTC));
         let first = first.checked_sub(ANY_ZONE).unwrap_or(first).as_millisecond();
         let end = end.checked_add(ANY_ZONE).unwrap_or(end).as_millisecond();
-        let sql = "SELECT body FROM records WHERE started_at >= ?1 AND started_at < ?2 ORDER BY id";
+        // In pages: a snapshot that is held for long keeps the writer's log from being folded back.
+        let sql =
+            "SELECT id, body FROM records WHERE id > ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id LIMIT ?4";
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query((first, end)).map_err(failed)?;
-        let mut read = 0;
-        while let Some(row) = rows.next().map_err(failed)? {
-            each(row.get(0).map_err(failed)?);
-            read += 1;
+        let (mut read, mut after) = (0, 0_i64);
+        loop {
+            let page = statement.query_map((after, first, end, PAGE), |row| Ok((row.get(0)?, row.get(1)?)));
+            let page: Vec<(i64, String)> = page.and_then(Iterator::collect).map_err(failed)?;
+            let Some((last, _)) = page.last() else { return Ok(read) };
+            after = *last;
+            for (_, body) in page {
+                each(body);
+                read += 1;
+            }
         }
-        Ok(read)
     }
 }
 

@@ -211,6 +211,10 @@ async fn each_switch_may_hand_over_its_own_form() {
     assert_eq!((answer.code, &answer.body), (200, &one), "{answer:?}");
     let again = post("fs-2?uuid=a-1", form, &freeswitch_form("a-1")).await;
     assert_eq!((&again.body["accepted"], &again.body["duplicates"]), (&json!(0), &json!(1)));
+    // Another end of both legs: one line, one conflict, and nothing more is charged.
+    let other_cause = freeswitch_form("a-1").replace("%31%36%22", "%33%31%22");
+    let conflict = post("fs-2", form, &other_cause).await;
+    assert_eq!((&conflict.body["conflicts"], &conflict.body["duplicates"]), (&json!(1), &json!(0)), "{conflict:?}");
     let edge = concat!(
         r#"{"start_time":"1795312807.2","end_time":"1795312867.2","callid":"k","src_user":"13900002222","dst_ouser":"4001000868","dst_user":"075566660002"}"#,
         "\n",

@@ -12,7 +12,6 @@
 use jiff::Timestamp;
 use memchr::memchr_iter;
 
-use super::text::written;
 use super::{Native, NativeError};
 use crate::domain::rating::record::{NeutralRecord, Outcome};
 
@@ -117,7 +116,7 @@ impl<'a> Row<'a> {
         let number = self.needed(field, "numberField must name the column that holds the 400 number")?;
         let attempt = self.text("dstchannel").is_some();
         let answered = self.outcome()? == Outcome::Answered;
-        let answer = self.time("answer")?.filter(|_| answered).map(written);
+        let answer = self.time("answer")?.filter(|_| answered).map(|at| at.to_string());
         Ok(NeutralRecord {
             source: self.native.source.clone(),
             call_id: self.text("linkedid").unwrap_or(id).to_owned(),
@@ -125,10 +124,10 @@ impl<'a> Row<'a> {
             number: Native::four_hundred(field, number)?,
             caller: self.text(self.native.caller.as_deref().unwrap_or("src")).map(str::to_owned),
             destination: if attempt { Some(self.destination()?) } else { None },
-            started_at: written(self.needed_time("start")?),
+            started_at: self.needed_time("start")?.to_string(),
             platform_answered_at: answer.clone().filter(|_| !attempt),
             answered_at: answer.filter(|_| attempt),
-            ended_at: written(self.needed_time("end")?),
+            ended_at: self.needed_time("end")?.to_string(),
             outcome: match self.outcome()? {
                 // The platform answered, nobody else did.
                 Outcome::Answered if !attempt => Outcome::Abandoned,

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
-use super::text::{field, object, written};
+use super::text::{field, object};
 use super::{Legs, Native, NativeError};
 use crate::domain::digest::Digest;
 use crate::domain::rating::record::{NeutralRecord, Outcome};
 
-/// Most entries of a call flow that are read: a call transferred more often is a loop.
+/// Most entries of a call flow: a call transferred more often is a loop, and is told rather than charged by half.
 const MOST_STAGES: usize = 64;
 const TO_WHOM: &str = "the caller was bridged, but to whom is not said; with log-b-leg=true set legs: OwnRecords";
 const MICROSECONDS: &str = "microseconds since 1970, as mod_json_cdr writes them";
@@ -28,6 +28,9 @@ const MICROSECONDS: &str = "microseconds since 1970, as mod_json_cdr writes them
 /// Reads one channel's record.
 pub(super) fn read(native: &Native, text: &[u8]) -> Result<Vec<NeutralRecord>, NativeError> {
     let cdr = Cdr { native, object: object(&plain(text))? };
+    if cdr.entries().len() > MOST_STAGES {
+        return Err(NativeError::Field { field: "callflow".to_owned(), needed: "a list of at most 64 entries" });
+    }
     match (cdr.originator(), native.legs) {
         (Some(_), Legs::CallFlow) => Ok(Vec::new()),
         (Some(originator), Legs::OwnRecords) => Ok(vec![cdr.attempt(originator)?]),
@@ -85,16 +88,20 @@ impl Cdr<'_> {
         found.or_else(|| self.object.pointer("/variables/originating_leg_uuid").map(|_| &Value::Null))
     }
 
-    /// Oldest first. Older versions write one entry in place of a list.
-    fn stages(&self) -> Vec<Stage<'_>> {
-        let entries = match self.object.get("callflow") {
-            Some(Value::Array(entries)) => entries.as_slice(),
+    /// The call flow, the newest first. Older versions write one entry in place of a list.
+    fn entries(&self) -> &[Value] {
+        match self.object.get("callflow") {
+            Some(Value::Array(entries)) => entries,
             Some(entry @ Value::Object(_)) => std::slice::from_ref(entry),
             _ => &[],
-        };
+        }
+    }
+
+    /// Oldest first.
+    fn stages(&self) -> Vec<Stage<'_>> {
         let index = |entry: &Value| field(entry, "profile_index").and_then(|index| index.parse().ok()).unwrap_or(0);
         let mut stages: Vec<_> =
-            entries.iter().take(MOST_STAGES).map(|entry| Stage { index: index(entry), entry }).collect();
+            self.entries().iter().rev().map(|entry| Stage { index: index(entry), entry }).collect();
         stages.sort_by_key(|stage| stage.index);
         stages
     }
@@ -156,10 +163,10 @@ impl Cdr<'_> {
                 number: number.clone(),
                 caller: callers.and_then(|leg| leg.caller.clone()),
                 destination: Some(bridge.destination),
-                started_at: written(bridge.started),
+                started_at: bridge.started.to_string(),
                 platform_answered_at: None,
-                answered_at: Some(written(bridge.answered)),
-                ended_at: written(bridge.ended),
+                answered_at: Some(bridge.answered.to_string()),
+                ended_at: bridge.ended.to_string(),
                 outcome: Outcome::Answered,
                 cause: callers.and_then(|leg| leg.cause),
                 decision: callers.and_then(|leg| leg.decision.clone()),
@@ -180,10 +187,10 @@ impl Cdr<'_> {
             number: number.clone(),
             caller: self.chosen(self.native.caller.as_ref(), "caller_id_number"),
             destination: None,
-            started_at: written(self.needed_micros("start_uepoch")?),
-            platform_answered_at: platform.map(written),
-            answered_at: answered.map(written),
-            ended_at: written(self.needed_micros("end_uepoch")?),
+            started_at: self.needed_micros("start_uepoch")?.to_string(),
+            platform_answered_at: platform.map(|at| at.to_string()),
+            answered_at: answered.map(|at| at.to_string()),
+            ended_at: self.needed_micros("end_uepoch")?.to_string(),
             outcome: if answered.is_some() { Outcome::Answered } else { self.unanswered() },
             cause: self.cause(),
             decision: self.decision(),
@@ -221,10 +228,10 @@ impl Cdr<'_> {
             number,
             caller,
             destination: self.chosen(self.native.destination.as_ref(), "destination_number"),
-            started_at: written(self.needed_micros("start_uepoch")?),
+            started_at: self.needed_micros("start_uepoch")?.to_string(),
             platform_answered_at: None,
-            answered_at: answered.map(written),
-            ended_at: written(self.needed_micros("end_uepoch")?),
+            answered_at: answered.map(|at| at.to_string()),
+            ended_at: self.needed_micros("end_uepoch")?.to_string(),
             outcome: if answered.is_some() { Outcome::Answered } else { self.unanswered() },
             cause: self.cause(),
             decision: self.decision(),

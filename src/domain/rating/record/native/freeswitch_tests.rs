@@ -206,6 +206,9 @@ fn what_is_missing_is_named() {
         }
     }
     let mut cdr = callers_record();
+    cdr["callflow"] = json!(vec![cdr["callflow"][1].clone(); MOST_STAGES + 1]);
+    assert_eq!(sentence(&cdr), "callflow must be a list of at most 64 entries");
+    let mut cdr = callers_record();
     cdr["callflow"][0]["caller_profile"].as_object_mut().unwrap().remove("originatee");
     assert!(sentence(&cdr).contains("set legs: OwnRecords"));
     let mut cdr = callers_record();

@@ -14,7 +14,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::text::{field, object, unix_seconds, written};
+use super::text::{field, object, unix_seconds};
 use super::{Native, NativeError};
 use crate::domain::rating::record::{NeutralRecord, Outcome};
 
@@ -84,7 +84,7 @@ impl Event<'_> {
 
     /// The caller's leg and the answered attempt.
     fn dialog(&self) -> Result<Vec<NeutralRecord>, NativeError> {
-        let (started, ended) = (written(self.time("start_time")?), written(self.time("end_time")?));
+        let (started, ended) = (self.time("start_time")?.to_string(), self.time("end_time")?.to_string());
         let destination = self.native.destination.as_deref().unwrap_or(DESTINATION);
         let remedy = "add it to cdr_extra: dst_user=$rU as it is after routing, or set destinationField";
         let callers = NeutralRecord {
@@ -103,7 +103,7 @@ impl Event<'_> {
 
     /// The caller's leg of a call that nobody answered.
     fn failed(&self, code: u16) -> Result<NeutralRecord, NativeError> {
-        let at = written(self.time("time")?);
+        let at = self.time("time")?.to_string();
         let outcome = match code {
             486 | 600 => Outcome::Busy,
             408 | 480 => Outcome::NoAnswer,

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+pub use self::text::rows as csv_rows;
 use super::NeutralRecord;
 use crate::domain::calendar::{ParseZoneError, parse_zone};
 use crate::domain::numbering::FourHundred;
@@ -167,14 +168,10 @@ impl Native {
     fn local(&self, text: &str) -> Option<Timestamp> {
         // jiff reads other spellings too; these are what the switches write.
         let plain = |byte: u8| byte.is_ascii_digit() || b"-: T.".contains(&byte);
-        let stamp: DateTime = text.bytes().all(plain).then(|| text.parse().ok())??;
+        let whole = text.len() >= "2026-11-23 10:00:00".len() && text.bytes().all(plain);
+        let stamp: DateTime = whole.then(|| text.parse().ok())??;
         stamp.to_zoned(self.zone.clone()).ok().map(|zoned| zoned.timestamp())
     }
-}
-
-/// Where texts of a switch hold several records, its records are cut apart at line ends that no quotes enclose.
-pub fn csv_rows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    text::rows(text)
 }
 
 #[cfg(test)]
@@ -206,10 +203,18 @@ mod tests {
         assert_eq!(at("UTC", "2026-11-23 10:00:00").as_deref(), Some("2026-11-23T10:00:00Z"));
         // The hour that comes twice is the first one.
         assert_eq!(at("Europe/Berlin", "2026-10-25 02:30:00").as_deref(), Some("2026-10-25T00:30:00Z"));
-        for text in ["", "2026-11-23", "2026-11-23T10:00:00+08:00", "2026-11-23T10:00:00[Asia/Tokyo]", "10:00"] {
-            assert_ne!(at("UTC", text).as_deref(), Some("2026-11-23T02:00:00Z"), "{text}");
+        for text in [
+            "",
+            "10:00",
+            "2026-11-23",
+            "2026-11-23 10:00",
+            "2026-13-23 10:00:00",
+            "2026-11-23T10:00:00Z",
+            "2026-11-23T10:00:00+08:00",
+            "2026-11-23T10:00:00[Asia/Tokyo]",
+        ] {
+            assert_eq!(at("UTC", text), None, "{text}");
         }
-        assert_eq!(at("UTC", "2026-11-23T10:00:00Z"), None);
     }
 
     #[test]

@@ -37,11 +37,6 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// An instant as records write it.
-pub(super) fn written(instant: Timestamp) -> String {
-    instant.to_string()
-}
-
 /// Seconds since 1970 with an optional fraction, cut off to microseconds: `1764122407.123456`.
 pub(super) fn unix_seconds(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -56,7 +51,7 @@ pub(super) fn unix_seconds(text: &str) -> Option<Timestamp> {
 
 /// Rows of a CSV text with the line (from 1) each begins at; blank ones are passed over. A line end inside quotes
 /// belongs to its row.
-pub(super) fn rows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+pub fn rows(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut quoted = false;
     // Doubled quotes inside quotes open and close again at once: their parity is that of the row.
     let lines = text.split_inclusive(move |byte| {
