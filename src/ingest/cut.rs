@@ -5,12 +5,12 @@ use std::io::{self, BufRead, Read as _};
 use clap::ValueEnum;
 use memchr::memchr_iter;
 
-use super::packing;
+use crate::runtime::unpack;
 
 /// Most bytes of one request: half of what a biller takes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Longest record that is sent; a longer one is refused here, as the biller would.
-pub(super) const LONGEST_RECORD: usize = 512 * 1024;
+const LONGEST_RECORD: usize = 512 * 1024;
 
 /// How a file is cut into records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,7 +31,7 @@ pub struct FormError;
 impl Form {
     /// By a file's name.
     pub fn of(name: &str) -> Result<Self, FormError> {
-        let (_, name) = packing(name);
+        let (_, name) = unpack::by_name(name);
         match name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
             Some("json") => Ok(Self::One),
             Some("ndjson" | "jsonl") => Ok(Self::Lines),
@@ -51,15 +51,15 @@ impl Form {
 
 /// Records for one request.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Batch {
+pub struct Batch {
     /// The records as they stand in the file, each with its line end.
-    pub(super) text: Vec<u8>,
+    pub text: Vec<u8>,
     /// Where each record begins, as the line (from 1) in the file.
     pub(super) lines: Vec<u64>,
     /// Where each record begins, as the line (from 1) in `text`.
     pub(super) starts: Vec<usize>,
     /// Lines of records that are too long to be sent.
-    pub(super) too_long: Vec<u64>,
+    pub too_long: Vec<u64>,
     /// Bytes of the file behind the last record.
     pub(super) end: u64,
     /// Line ends before `end`.
@@ -83,7 +83,8 @@ enum Cut {
 }
 
 /// A stream of records.
-pub(super) struct Cutter<R> {
+#[derive(Debug)]
+pub struct Cutter<R> {
     input: R,
     form: Form,
     most: usize,
@@ -93,12 +94,12 @@ pub(super) struct Cutter<R> {
 
 impl<R: BufRead> Cutter<R> {
     /// Reads from a place where a record begins, that many bytes and line ends behind the file's beginning.
-    pub(super) fn new(input: R, form: Form, most: usize, at: u64, line_ends: u64) -> Self {
+    pub fn new(input: R, form: Form, most: usize, at: u64, line_ends: u64) -> Self {
         Self { input, form, most, at, line_ends }
     }
 
     /// The next records; none at the end of the text.
-    pub(super) fn next(&mut self) -> io::Result<Option<Batch>> {
+    pub fn batch(&mut self) -> io::Result<Option<Batch>> {
         let mut batch = Batch::default();
         let mut sent_line_ends = 0;
         while batch.lines.len() + batch.too_long.len() < self.most && batch.text.len() < MOST_BYTES {
@@ -185,7 +186,7 @@ mod tests {
 
     fn all(text: &[u8], form: Form, most: usize) -> Vec<Batch> {
         let mut cutter = Cutter::new(text, form, most, 0, 0);
-        std::iter::from_fn(|| cutter.next().unwrap()).collect()
+        std::iter::from_fn(|| cutter.batch().unwrap()).collect()
     }
 
     fn texts(batches: &[Batch]) -> Vec<&str> {
@@ -249,7 +250,7 @@ mod tests {
             for (index, batch) in batches.iter().enumerate() {
                 let rest = &text.as_bytes()[usize::try_from(batch.end).unwrap()..];
                 let mut cutter = Cutter::new(rest, Form::Lines, most, batch.end, batch.line_ends);
-                let again: Vec<Batch> = std::iter::from_fn(|| cutter.next().unwrap()).collect();
+                let again: Vec<Batch> = std::iter::from_fn(|| cutter.batch().unwrap()).collect();
                 prop_assert_eq!(&again[..], &batches[index + 1..]);
             }
             let sent: Vec<u64> = batches.iter().flat_map(|batch| batch.lines.iter().copied()).collect();

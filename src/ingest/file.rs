@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::cut::{Batch, Cutter, Form};
 use super::place::{self, Place};
 use super::send::{Biller, Taken};
-use super::{Counts, IngestError, Settings, packing};
+use super::{Counts, IngestError, Settings};
 use crate::runtime::unpack;
 
 /// Standard input's name.
@@ -45,7 +45,7 @@ pub async fn ingest(
 ) -> Result<Counts, IngestError> {
     let mut work = Work::open(file, settings, biller)?;
     loop {
-        let batch = tokio::task::block_in_place(|| work.cutter.next()).map_err(|error| work.unreadable(error))?;
+        let batch = tokio::task::block_in_place(|| work.cutter.batch()).map_err(|error| work.unreadable(error))?;
         let Some(mut batch) = batch else { break };
         if biller.is_stopped() {
             return Err(IngestError::Stopped);
@@ -97,7 +97,7 @@ impl<'a> Work<'a> {
         let mut place = Place::left(file, &to).map_err(unreadable)?;
         let begin = |open: File| -> io::Result<Box<dyn BufRead + Send>> {
             let raw = BufReader::new(Counting { input: open, read: Arc::clone(&read) });
-            Ok(Box::new(BufReader::with_capacity(unpack::PIECE, unpack::reader(packing(name).0, raw)?)))
+            Ok(Box::new(BufReader::with_capacity(unpack::PIECE, unpack::reader(unpack::by_name(name).0, raw)?)))
         };
         let mut input = begin(open).map_err(unreadable)?;
         let skipped = io::copy(&mut input.by_ref().take(place.bytes), &mut io::sink()).map_err(unreadable)?;
@@ -119,7 +119,7 @@ impl<'a> Work<'a> {
     fn unreadable(&self, source: io::Error) -> IngestError {
         let path = self.file.to_owned();
         let name = self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if packing(name).0 == unpack::Packing::Plain || source.raw_os_error().is_some() {
+        if unpack::by_name(name).0 == unpack::Packing::Plain || source.raw_os_error().is_some() {
             return IngestError::Read { path, source };
         }
         IngestError::Damaged { path, source }

@@ -5,7 +5,7 @@
 //! request that was answered: [`place`] keeps where that was beside the file. [`spool`] does the same for a folder into
 //! which a switch writes.
 
-mod cut;
+pub mod cut;
 mod file;
 mod place;
 mod send;
@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use cut::{Form, FormError};
+pub use cut::Form;
+use cut::FormError;
 pub use file::{Progress, Told, ingest};
 pub use send::Biller;
 
 use crate::runtime::client::ClientError;
-use crate::runtime::unpack::Packing;
 
 /// What became of lines; `accepted + duplicates + conflicts + refused + passedOver` = lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -91,14 +91,4 @@ pub enum IngestError {
     Refused { server: String, status: u16, reason: String },
     #[error("stopped: the files go on from where they are, by the same command")]
     Stopped,
-}
-
-/// How a file's name says that it is packed, and the name without that.
-fn packing(name: &str) -> (Packing, &str) {
-    for (ending, packing) in [(".gz", Packing::Gzip), (".zst", Packing::Zstd)] {
-        if let Some(rest) = name.strip_suffix(ending) {
-            return (packing, rest);
-        }
-    }
-    (Packing::Plain, name)
 }

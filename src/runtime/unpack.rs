@@ -17,6 +17,16 @@ pub enum Packing {
     Zstd,
 }
 
+/// How a file's name says that it is packed, and the name without that.
+pub fn by_name(name: &str) -> (Packing, &str) {
+    for (ending, packing) in [(".gz", Packing::Gzip), (".zst", Packing::Zstd)] {
+        if let Some(rest) = name.strip_suffix(ending) {
+            return (packing, rest);
+        }
+    }
+    (Packing::Plain, name)
+}
+
 /// Why a packed text was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {

@@ -12,18 +12,18 @@ use super::super::folder;
 use super::super::output::{data, end_with, grouped, tell};
 use super::Arguments;
 use crate::domain::calendar::Month;
+use crate::ingest::Form;
+use crate::ingest::cut::Cutter;
 use crate::ledger::LedgerError;
 use crate::ledger::sqlite::export::Export;
 use crate::offline::rating::what_if::{Before, Booked, Change, Comparison, Reason, WhatIf};
 use crate::offline::rating::{Rater, has_tariff};
 use crate::offline::revision::{Revision, RevisionError};
 use crate::offline::{Offline, OfflineError};
-use crate::runtime::unpack::{self, Packing};
+use crate::runtime::unpack;
 
 /// Records that are counted together.
 const AT_ONCE: usize = 20_000;
-/// Longest line that is read; a longer one is no record.
-const LONGEST_LINE: u64 = 64 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 enum WhatIfError {
@@ -71,8 +71,9 @@ fn compare(arguments: &Arguments, offline: &Offline) -> Result<WhatIf, WhatIfErr
         let month = arguments.month.unwrap_or_else(|| last_month(arguments));
         let mut pace =
             Pace::new(Comparison::new(Before::Booked(booked(&export, month).map_err(failed)?), after, Some(month)));
-        export.bodies(month, |body| pace.take(body.into_bytes())).map_err(failed)?;
-        return Ok(pace.end().end(movers));
+        let count = |page: &[String]| pace.count(&page.iter().map(String::as_bytes).collect::<Vec<_>>());
+        export.bodies(month, count).map_err(failed)?;
+        return Ok(pace.comparison.end(movers));
     }
     let before = match &arguments.against {
         Some(revision) => Rater::of(&at_revision(arguments, revision)?, None),
@@ -81,7 +82,7 @@ fn compare(arguments: &Arguments, offline: &Offline) -> Result<WhatIf, WhatIfErr
     let mut pace = Pace::new(Comparison::new(Before::Rated(before), after, None));
     let path = arguments.records.as_deref().unwrap_or(Path::new("-"));
     read(path, &mut pace).map_err(|error| WhatIfError::Records(path.to_owned(), error))?;
-    Ok(pace.end().end(movers))
+    Ok(pace.comparison.end(movers))
 }
 
 /// The month before the one in which the folder is judged.
@@ -111,51 +112,37 @@ fn at_revision(arguments: &Arguments, revision: &str) -> Result<Offline, WhatIfE
 
 /// Lines of a file, packed as its name says.
 fn read(path: &Path, pace: &mut Pace) -> std::io::Result<()> {
-    let packing = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("gz") => Packing::Gzip,
-        Some("zst") => Packing::Zstd,
-        _ => Packing::Plain,
-    };
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let raw: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
         Box::new(BufReader::new(std::fs::File::open(path)?))
     };
-    let mut text = BufReader::with_capacity(unpack::PIECE, unpack::reader(packing, raw)?);
-    loop {
-        let mut line = Vec::new();
-        if std::io::Read::take(&mut text, LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        if !line.trim_ascii().is_empty() {
-            pace.take(line);
-        }
+    let text = BufReader::with_capacity(unpack::PIECE, unpack::reader(unpack::by_name(name).0, raw)?);
+    let mut cutter = Cutter::new(text, Form::Lines, AT_ONCE, 0, 0);
+    while let Some(batch) = cutter.batch()? {
+        let lines: Vec<&[u8]> = batch.text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+        pace.count(&lines);
+        // What is too long to be sent is too long to be a record: the empty text is refused as none.
+        pace.count(&vec![&b""[..]; batch.too_long.len()]);
     }
+    Ok(())
 }
 
-/// Hands records on in large pieces, and says how far it is.
+/// Counts records, and says how far it is.
 struct Pace {
     comparison: Comparison,
-    waiting: Vec<Vec<u8>>,
     begun: Instant,
     told: Instant,
 }
 
 impl Pace {
     fn new(comparison: Comparison) -> Self {
-        Self { comparison, waiting: Vec::with_capacity(AT_ONCE), begun: Instant::now(), told: Instant::now() }
+        Self { comparison, begun: Instant::now(), told: Instant::now() }
     }
 
-    fn take(&mut self, record: Vec<u8>) {
-        self.waiting.push(record);
-        if self.waiting.len() == AT_ONCE {
-            self.hand_on();
-        }
-    }
-
-    fn hand_on(&mut self) {
-        self.comparison.add(&self.waiting.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        self.waiting.clear();
+    fn count(&mut self, records: &[&[u8]]) {
+        self.comparison.add(records);
         if self.told.elapsed().as_secs() >= 1 {
             self.told = Instant::now();
             let lines = self.comparison.lines();
@@ -164,11 +151,6 @@ impl Pace {
             let pace = (lines as f64 / self.begun.elapsed().as_secs_f64()) as u64;
             tell(format_args!("{} records, {}/s", grouped(lines), grouped(pace)));
         }
-    }
-
-    fn end(mut self) -> Comparison {
-        self.hand_on();
-        self.comparison
     }
 }
 

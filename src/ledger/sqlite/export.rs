@@ -41,8 +41,8 @@ impl Export {
         }
     }
 
-    /// Texts of the records that may be of a month, whatever its zone, in the order of arrival; gives how many there were.
-    pub fn bodies(&self, month: Month, mut each: impl FnMut(String)) -> Result<u64, LedgerError> {
+    /// Texts of the records that may be of a month, whatever its zone, in the order of arrival and in pages.
+    pub fn bodies(&self, month: Month, mut each: impl FnMut(&[String])) -> Result<(), LedgerError> {
         let failed = failure::when(Doing::Read);
         let (first, end) = (month.first_instant(&TimeZone::UTC), month.next().first_instant(&TimeZone::UTC));
         let first = first.checked_sub(ANY_ZONE).unwrap_or(first).as_millisecond();
@@ -51,16 +51,13 @@ impl Export {
         let sql =
             "SELECT id, body FROM records WHERE id > ?1 AND started_at >= ?2 AND started_at < ?3 ORDER BY id LIMIT ?4";
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let (mut read, mut after) = (0, 0_i64);
+        let mut after = 0_i64;
         loop {
             let page = statement.query_map((after, first, end, PAGE), |row| Ok((row.get(0)?, row.get(1)?)));
             let page: Vec<(i64, String)> = page.and_then(Iterator::collect).map_err(failed)?;
-            let Some((last, _)) = page.last() else { return Ok(read) };
+            let Some((last, _)) = page.last() else { return Ok(()) };
             after = *last;
-            for (_, body) in page {
-                each(body);
-                read += 1;
-            }
+            each(&page.into_iter().map(|(_, body)| body).collect::<Vec<_>>());
         }
     }
 }
@@ -79,7 +76,7 @@ mod tests {
         let export = Export::open(&bench.path()).unwrap();
         let month = "2026-11".parse().unwrap();
         let mut bodies = Vec::new();
-        assert_eq!(export.bodies(month, |body| bodies.push(body)).unwrap(), 2);
+        export.bodies(month, |page| bodies.extend_from_slice(page)).unwrap();
         assert_eq!(bodies, [records[0].body(), records[2].body()]);
         let usage = export.usage(month).unwrap();
         let of = usage.iter().find(|usage| usage.number.to_string() == NUMBER).unwrap();
