@@ -177,6 +177,35 @@ impl Native {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rating::CallRecord;
+
+    /// What the documentation shows of each form, read as it says: leg, destination and charged milliseconds.
+    #[test]
+    fn the_samples_of_the_documentation_are_read() {
+        let read = |format, samples: &[&[u8]]| -> Vec<(u32, Option<String>, Option<i64>)> {
+            let native = Native::new("s", format, Settings::default()).unwrap();
+            let written = samples.iter().flat_map(|sample| native.read(sample).unwrap());
+            let records = written.map(|neutral| CallRecord::parse(&neutral).unwrap());
+            let told = |record: CallRecord| {
+                let talked = |answered: Timestamp| record.ended_at().as_millisecond() - answered.as_millisecond();
+                let to = record.destination().map(|to| to.as_str().to_owned());
+                (record.identity().leg, to, record.answered_at().map(talked))
+            };
+            records.map(told).collect()
+        };
+        let desk = || Some("075566660002".to_owned());
+        let whole: &[u8] = include_bytes!("../../../../../tests/fixtures/records/freeswitch.cdr.json");
+        assert_eq!(read(Format::FreeSwitchJson, &[whole]), [(0, None, Some(123_800)), (1, desk(), Some(123_800))]);
+        let lines = include_str!("../../../../../tests/fixtures/records/kamailio.ndjson");
+        let lines: Vec<&[u8]> = lines.lines().map(str::as_bytes).collect();
+        let dialog = [(0, None, Some(123_800)), (1, desk(), Some(123_800)), (0, None, None)];
+        assert_eq!(read(Format::KamailioAcc, &lines), dialog);
+        let rows = include_bytes!("../../../../../tests/fixtures/records/asterisk.csv");
+        let rows: Vec<&[u8]> = csv_rows(rows).map(|(_, row)| row).collect();
+        assert_eq!(read(Format::AsteriskCsv, &rows), [(42, desk(), Some(124_000)), (0, None, None)]);
+        let neutral = include_str!("../../../../../tests/fixtures/records/neutral.ndjson");
+        assert!(neutral.lines().all(|line| CallRecord::from_json(line.as_bytes()).is_ok()));
+    }
 
     #[test]
     fn settings_that_cannot_be_used_are_told() {
