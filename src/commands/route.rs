@@ -120,7 +120,7 @@ fn decision(plan: &Plan, arguments: &Arguments, at: Timestamp) -> DecisionDocume
 /// The FourHundredNumber that holds the number called.
 fn holder(plan: &Plan, number: FourHundred) -> Option<String> {
     let held = plan.number(number)?;
-    Some(format!("{}/{}", held.leaf.key.namespace, held.name))
+    Some(format!("{}/{}", held.leaf.key.namespace, held.name()))
 }
 
 /// The decision as a supervisor reads it. `holder` is the FourHundredNumber called, as `NAMESPACE/NAME`.

@@ -30,7 +30,7 @@ pub fn entry(
         .filter_map(|destination| match Destination::parse(&destination.number) {
             Ok(parsed) => Some(DestinationEntry {
                 name: destination.name.clone(),
-                number: parsed.number().as_str().to_owned(),
+                number: parsed.as_str().to_owned(),
                 ring_seconds: destination.ring_seconds.and_then(|seconds| u16::try_from(seconds).ok()),
             }),
             Err(error) => {

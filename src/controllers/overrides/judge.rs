@@ -109,7 +109,7 @@ impl Targets {
             ),
             OverrideTarget::Announcement(name) => Ok(Target::Announcement(name.clone())),
             OverrideTarget::Number(text) => match Destination::parse(text) {
-                Ok(destination) => Ok(Target::Number(destination.number().as_str().to_owned())),
+                Ok(destination) => Ok(Target::Number(destination.as_str().to_owned())),
                 Err(error) => refuse(reason::INVALID, format!("to.number: {error}")),
             },
         }

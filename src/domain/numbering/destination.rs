@@ -20,10 +20,15 @@ pub enum LineClass {
     Fixed,
 }
 
-/// A valid mainland number that calls can be sent to (目的码).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Digits of the longest: an area code of four, a local number of eight.
+const LONGEST: usize = 12;
+
+/// A valid mainland number that calls can be sent to (目的码), in sixteen bytes: a plan has several for each number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
-    number: NationalNumber,
+    // Unused bytes are 0, so that comparing the array compares the text.
+    digits: [u8; LONGEST],
+    len: u8,
     class: LineClass,
     area: Area,
 }
@@ -57,6 +62,8 @@ pub enum ParseDestinationError {
     NotALine { written: String },
 }
 
+const _: () = assert!(size_of::<Destination>() <= 16);
+
 impl Destination {
     /// Reads a number as people write it.
     ///
@@ -75,21 +82,39 @@ impl Destination {
             normalise(text).map_err(|source| ParseDestinationError::NotANumber { written: mask_text(text), source })?;
         let digits = number.as_str();
         if is_mobile(digits) {
-            return Ok(Self { number, class: LineClass::Mobile, area: areas::area_of(number) });
+            return Ok(Self::of(digits, LineClass::Mobile, areas::area_of(number)));
         }
         if let Some((area, local)) = AreaCode::split(digits)
             && area.is_in_use()
             && is_local(local)
         {
-            return Ok(Self { number, class: LineClass::Fixed, area: Area::Known(area) });
+            return Ok(Self::of(digits, LineClass::Fixed, Area::Known(area)));
         }
         Err(why_not(digits, mask_text(text)))
     }
 
+    /// Digits that were found to be a mobile or a fixed number.
+    fn of(text: &str, class: LineClass, area: Area) -> Self {
+        let mut digits = [0; LONGEST];
+        let mut len = 0;
+        for (into, digit) in digits.iter_mut().zip(text.bytes()) {
+            *into = digit;
+            len += 1;
+        }
+        Self { digits, len, class, area }
+    }
+
     /// The number in national form: `01088880001`, `13800138000`.
     #[must_use]
-    pub const fn number(&self) -> NationalNumber {
-        self.number
+    pub fn number(&self) -> NationalNumber {
+        NationalNumber::padded(self.digits, self.len)
+    }
+
+    /// The digits in national form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Only ASCII digits are ever stored, so the empty fallback is out of reach.
+        self.digits.get(..usize::from(self.len)).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
     }
 
     #[must_use]
@@ -106,10 +131,10 @@ impl Destination {
     /// The international form, without `+`: `861088880001`, `8613800138000`.
     #[must_use]
     pub fn e164(&self) -> E164Number {
-        let digits = self.number.as_str();
+        let digits = self.as_str();
         let significant = digits.strip_prefix('0').unwrap_or(digits);
         // At most 14 digits, so the fallback is out of reach.
-        E164Number(NationalNumber::concat("86", significant).unwrap_or(self.number))
+        E164Number(NationalNumber::concat("86", significant).unwrap_or(self.number()))
     }
 }
 
@@ -146,7 +171,14 @@ fn why_not(digits: &str, written: String) -> ParseDestinationError {
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.number, f)
+        fmt::Display::fmt(&self.number(), f)
+    }
+}
+
+/// Masked, as every number of a person is.
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Destination").field(&self.number()).finish()
     }
 }
 
@@ -160,7 +192,7 @@ impl FromStr for Destination {
 
 impl Serialize for Destination {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.number.as_str())
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -18,8 +18,11 @@ use super::normalise::normalise;
 /// assert!("400-100-0868".parse::<FourHundred>().is_err());
 /// # Ok::<(), fourhundred::domain::numbering::ParseFourHundredError>(())
 /// ```
+// The seven digits after the 400.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FourHundred(u64);
+pub struct FourHundred(u32);
+
+const BASE: u64 = 4_000_000_000;
 
 /// Text that is not exactly ten digits starting with `400`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,20 +31,21 @@ pub struct ParseFourHundredError(String);
 
 impl FourHundred {
     /// The smallest: `4000000000`.
-    pub const MIN: Self = Self(4_000_000_000);
+    pub const MIN: Self = Self(0);
     /// The largest: `4009999999`.
-    pub const MAX: Self = Self(4_009_999_999);
+    pub const MAX: Self = Self(9_999_999);
 
     /// The number read as an integer.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
-        self.0
+        BASE + self.0 as u64
     }
 
     /// The 400 number that an integer reads as, if it is one.
     #[must_use]
-    pub const fn from_u64(value: u64) -> Option<Self> {
-        if value >= Self::MIN.0 && value <= Self::MAX.0 { Some(Self(value)) } else { None }
+    pub fn from_u64(value: u64) -> Option<Self> {
+        let beyond = u32::try_from(value.checked_sub(BASE)?).ok()?;
+        (beyond <= Self::MAX.0).then_some(Self(beyond))
     }
 
     /// The called number of a call as a switch may write it: spaces, hyphens and `+86` are dropped. `None` when what
@@ -54,7 +58,7 @@ impl FourHundred {
     /// The prefix (号段), which says whose number it is: the first four digits, such as `4001`.
     #[must_use]
     pub const fn prefix(self) -> u64 {
-        self.0 / 1_000_000
+        self.as_u64() / 1_000_000
     }
 
     /// The carrier that the prefix belongs to, where the range is known.
@@ -66,7 +70,7 @@ impl FourHundred {
     /// The ten digits, each 0 to 9, first digit first.
     #[must_use]
     pub fn digits(self) -> [u8; 10] {
-        let mut rest = self.0;
+        let mut rest = self.as_u64();
         let mut digits = [0; 10];
         for digit in digits.iter_mut().rev() {
             *digit = u8::try_from(rest % 10).unwrap_or_default();
@@ -78,7 +82,7 @@ impl FourHundred {
 
 impl fmt::Display for FourHundred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.as_u64(), f)
     }
 }
 

@@ -47,6 +47,15 @@ impl NationalNumber {
         Some(Self { digits, len: u8::try_from(bytes.len()).ok()? })
     }
 
+    /// Digits that are known to be, followed by zero bytes.
+    pub(super) fn padded<const N: usize>(text: [u8; N], len: u8) -> Self {
+        let mut digits = [0; MAX_DIGITS];
+        for (into, digit) in digits.iter_mut().zip(text) {
+            *into = digit;
+        }
+        Self { digits, len }
+    }
+
     /// The digits eight at a time, for comparisons: every call makes some, and a call to compare bytes takes longer.
     pub(super) fn words(&self) -> [u64; MAX_DIGITS / 8] {
         let (eights, _) = self.digits.as_chunks::<8>();

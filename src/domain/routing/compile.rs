@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::caller_lists::CallerSet;
 use super::compiled::{
     Among, AreaSet, Common, CompiledDestination, CompiledEntry, CompiledExhausted, CompiledGroup, CompiledRule,
-    CompiledScreening, CompiledTarget, NEAR, Name, PeriodSet,
+    CompiledScreening, CompiledTarget, Name, PeriodSet,
 };
 use super::document::{
     CallerListName, DestinationEntry, Exhausted, GroupEntry, NumberEntry, RuleEntry, Screening, Target, When,
@@ -69,7 +69,7 @@ impl<'a> Compiler<'a> {
         self.violations.push(Violation { field: field.to_string(), sentence: sentence.into() });
     }
 
-    pub(super) fn destinations(&mut self, entry: &NumberEntry) -> SmallVec<[CompiledDestination; NEAR]> {
+    pub(super) fn destinations(&mut self, entry: &NumberEntry) -> Vec<CompiledDestination> {
         if entry.destinations.len() > DESTINATIONS_AT_MOST {
             self.refuse(
                 "destinations",

@@ -1,22 +1,20 @@
 //! The shapes that a decision walks: names are indices, patterns are sets, nothing is parsed per call. Pure.
 //!
-//! They are built by [`super::compile`] from one entry and by [`super::load`] from a leaf, and never change after. What a
+//! They are built by [`super::compile`] from one entry, are held by a [`super::leaf`], and never change after. What a
 //! call looks at in a plan of many numbers is in nobody's cache, so each place that it has to go to costs it a wait for
-//! memory: a number and its destinations stand side by side, and what the numbers of a leaf have in common stands once.
+//! memory: what the numbers of a leaf have in common stands once, and nothing is larger than it must be.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use smallvec::SmallVec;
 
 use super::caller_lists::CallerSet;
-use super::document::{Anonymous, NumberState, Release, Strategy, TenantState};
-use crate::domain::calendar::{Month, Schedule};
+use super::document::{Anonymous, Release, Strategy};
 use crate::domain::digest::Digest;
-use crate::domain::numbering::{Area, CallerPatterns, Destination, FourHundred};
+use crate::domain::numbering::{Area, CallerPatterns, Destination};
 
 /// A gateway, told from others without a look at its name: each call asks whether a number is its own gateway's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,106 +27,8 @@ impl GatewayId {
     }
 }
 
-/// What identifies a leaf of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LeafKey {
-    /// `NAMESPACE/NAME` of the gateway.
-    pub gateway: String,
-    /// The tenant namespace.
-    pub namespace: String,
-    /// Path in the trie.
-    pub path: String,
-}
-
-/// What the numbers of a leaf have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeafHeader {
-    pub key: LeafKey,
-    /// Of the part's text.
-    pub digest: Digest,
-    pub tenant: String,
-}
-
-/// What each call asks of a number, its gateway and its tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    pub gateway: GatewayId,
-    pub tenant_state: TenantState,
-    /// 1 to 9.
-    pub forwards_per_call: u8,
-    pub state: NumberState,
-    /// Whether two of its destinations have one number.
-    pub lines_repeat: bool,
-}
-
-/// What few numbers have, and for a time.
-#[derive(Debug, Default)]
-pub(super) struct Passing {
-    /// The first that holds at the instant wins.
-    pub(super) overrides: Box<[CompiledOverride]>,
-    /// When `limits.callsPerMonth` was reached.
-    pub(super) cap_reached: Option<CompiledCap>,
-}
-
-/// A part of the plan with numbers, compiled.
-#[derive(Debug)]
-pub struct CompiledLeaf {
-    pub header: Arc<LeafHeader>,
-    /// Ordered by number.
-    pub numbers: Vec<Arc<CompiledNumber>>,
-    /// Parts with callers that it names, ascending.
-    pub callers: Vec<Digest>,
-}
-
-impl CompiledLeaf {
-    /// The number as this leaf has it.
-    pub fn number(&self, number: FourHundred) -> Option<&Arc<CompiledNumber>> {
-        let found = self.numbers.binary_search_by_key(&number.as_u64(), |held| held.number.as_u64());
-        found.ok().and_then(|index| self.numbers.get(index))
-    }
-}
-
 /// A name, shared by all that bear it.
 pub type Name = Arc<str>;
-
-/// Destinations that stand beside their number; of a number with more, all stand elsewhere.
-pub(super) const NEAR: usize = 3;
-
-/// One number, ready to decide calls: first what every call reads, in the order in which it stands in memory.
-#[derive(Debug)]
-#[repr(C)]
-pub struct CompiledNumber {
-    pub number: FourHundred,
-    pub terms: Terms,
-    /// The same one for numbers that are alike in it.
-    pub entry: Arc<CompiledEntry>,
-    pub schedule: Option<Arc<Schedule>>,
-    pub(super) passing: Option<Box<Passing>>,
-    pub destinations: SmallVec<[CompiledDestination; NEAR]>,
-    pub leaf: Arc<LeafHeader>,
-    /// Name of the `FourHundredNumber` object.
-    pub name: Box<str>,
-}
-
-impl CompiledNumber {
-    /// The first that holds at the instant wins.
-    pub fn overrides(&self) -> &[CompiledOverride] {
-        self.passing.as_ref().map_or(&[], |passing| &passing.overrides)
-    }
-
-    /// The month of which `limits.callsPerMonth` was reached.
-    pub fn cap_reached(&self) -> Option<&CompiledCap> {
-        self.passing.as_ref()?.cap_reached.as_ref()
-    }
-}
-
-/// A month that is used up.
-#[derive(Debug, Clone)]
-pub struct CompiledCap {
-    pub month: Month,
-    /// In which it begins and ends: that of the number's tariff.
-    pub zone: TimeZone,
-}
 
 /// What an entry says besides its number and destinations, every name resolved: often the same for all of a tenant's.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
@@ -255,6 +155,9 @@ pub struct Among {
     pub lists: Option<Box<[Common<CallerSet>]>>,
     pub areas: Option<AreaSet>,
 }
+
+// A line of the processor's cache.
+const _: () = assert!(size_of::<CompiledRule>() <= 64);
 
 impl CompiledRule {
     /// Whether it looks at who calls.

@@ -5,11 +5,10 @@
 
 use jiff::Timestamp;
 
-use super::compiled::{
-    CompiledExhausted, CompiledGroup, CompiledNumber, CompiledOverride, CompiledRule, CompiledTarget, GatewayId,
-};
+use super::compiled::{CompiledExhausted, CompiledGroup, CompiledOverride, CompiledRule, CompiledTarget, GatewayId};
 use super::decision::{AfterLast, DecidedBy, Decision, Destinations, Outcome, Reason};
 use super::document::{Anonymous, NumberState, Strategy, TenantState};
+use super::leaf::CompiledNumber;
 use super::plan::Plan;
 use super::trace::{Finding, Mismatch, Step, Trace};
 use super::turns::{GroupKey, Turns};
@@ -44,12 +43,12 @@ pub fn decide_at<'p>(
     turns: &mut impl Turns,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
-    let held = plan.number(facts.to).filter(|number| number.terms.gateway == gateway);
+    let held = plan.number(facts.to).filter(|number| number.leaf.gateway == gateway);
     walk(plan, held, facts, turns, trace)
 }
 
 /// Says why a call may not pass, or nothing.
-type Screen = fn(&CompiledNumber, &CallFacts<'_>) -> Option<Reason>;
+type Screen = fn(&CompiledNumber<'_>, &CallFacts<'_>) -> Option<Reason>;
 
 /// What a call meets before anything looks for a destination, in order. The first refusal decides.
 const SCREENS: &[(Step, &[Screen])] = &[
@@ -58,54 +57,54 @@ const SCREENS: &[(Step, &[Screen])] = &[
     (Step::Limits, &[month_has_room]),
 ];
 
-fn number_is_active(number: &CompiledNumber, _: &CallFacts<'_>) -> Option<Reason> {
-    match number.terms.state {
+fn number_is_active(number: &CompiledNumber<'_>, _: &CallFacts<'_>) -> Option<Reason> {
+    match number.state {
         NumberState::Active => None,
         NumberState::Paused => Some(Reason::NumberPaused),
     }
 }
 
-fn tenant_is_active(number: &CompiledNumber, _: &CallFacts<'_>) -> Option<Reason> {
-    match number.terms.tenant_state {
+fn tenant_is_active(number: &CompiledNumber<'_>, _: &CallFacts<'_>) -> Option<Reason> {
+    match number.leaf.tenant_state {
         TenantState::Active => None,
         TenantState::Suspended => Some(Reason::NumberSuspended),
         TenantState::Frozen => Some(Reason::NumberFrozen),
     }
 }
 
-fn caller_is_not_denied(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
+fn caller_is_not_denied(number: &CompiledNumber<'_>, facts: &CallFacts<'_>) -> Option<Reason> {
     let denied = number.entry.screening.deny_callers.as_ref()?;
     denied.matches(facts.caller.number()?).then_some(Reason::CallerDenied)
 }
 
 /// A withheld number's area counts here too: else withholding it would be the way around.
-fn area_is_served(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
+fn area_is_served(number: &CompiledNumber<'_>, facts: &CallFacts<'_>) -> Option<Reason> {
     let screening = &number.entry.screening;
     let area = facts.caller.area();
     let outside = !screening.only_areas.is_empty() && !screening.only_areas.contains(area);
     (outside || screening.deny_areas.contains(area)).then_some(Reason::AreaDenied)
 }
 
-fn caller_is_known(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
+fn caller_is_known(number: &CompiledNumber<'_>, facts: &CallFacts<'_>) -> Option<Reason> {
     let unwanted = number.entry.screening.anonymous == Anonymous::Deny && facts.caller.is_anonymous();
     unwanted.then_some(Reason::AnonymousDenied)
 }
 
 /// The plan says which month is used up; the month itself ends without any plan.
-fn month_has_room(number: &CompiledNumber, facts: &CallFacts<'_>) -> Option<Reason> {
+fn month_has_room(number: &CompiledNumber<'_>, facts: &CallFacts<'_>) -> Option<Reason> {
     let cap = number.cap_reached()?;
     (Month::of(facts.at, &cap.zone) == cap.month).then_some(Reason::MonthlyCapReached)
 }
 
 fn walk<'p>(
     plan: &'p Plan,
-    held: Option<&'p CompiledNumber>,
+    held: Option<CompiledNumber<'p>>,
     facts: &CallFacts<'_>,
     turns: &mut impl Turns,
     trace: &mut impl Trace,
 ) -> Decision<'p> {
     let screened = |outcome| Decision { number: facts.to, held, period: None, decided_by: DecidedBy::Screens, outcome };
-    let Some(number) = held else {
+    let Some(number) = &held else {
         trace.step(Step::Number, Finding::Refused(Reason::NumberUnknown));
         return screened(Outcome::Refuse(Reason::NumberUnknown));
     };
@@ -125,7 +124,7 @@ fn walk<'p>(
     Decision { decided_by: DecidedBy::Rule(&rule.name), period, ..screened(outcome) }
 }
 
-fn screen(number: &CompiledNumber, facts: &CallFacts<'_>, trace: &mut impl Trace) -> Option<Reason> {
+fn screen(number: &CompiledNumber<'_>, facts: &CallFacts<'_>, trace: &mut impl Trace) -> Option<Reason> {
     for (step, screens) in SCREENS {
         if let Some(reason) = screens.iter().find_map(|screen| screen(number, facts)) {
             trace.step(*step, Finding::Refused(reason));
@@ -137,7 +136,7 @@ fn screen(number: &CompiledNumber, facts: &CallFacts<'_>, trace: &mut impl Trace
 }
 
 /// A call over a limit may meet an announcement instead of a refusal.
-fn over_limit<'p>(plan: &'p Plan, number: &'p CompiledNumber, reason: Reason, trace: &mut impl Trace) -> Outcome<'p> {
+fn over_limit<'p>(plan: &'p Plan, number: &CompiledNumber<'p>, reason: Reason, trace: &mut impl Trace) -> Outcome<'p> {
     match (&number.entry.when_exceeded, reason) {
         (Some(name), Reason::MonthlyCapReached | Reason::LimitReached) => {
             trace.step(Step::Target, Finding::Announcement(name));
@@ -149,7 +148,7 @@ fn over_limit<'p>(plan: &'p Plan, number: &'p CompiledNumber, reason: Reason, tr
 }
 
 fn active_override<'p>(
-    number: &'p CompiledNumber,
+    number: &CompiledNumber<'p>,
     at: Timestamp,
     trace: &mut impl Trace,
 ) -> Option<&'p CompiledOverride> {
@@ -164,8 +163,8 @@ fn active_override<'p>(
     None
 }
 
-fn period_at<'p>(number: &'p CompiledNumber, at: Timestamp, trace: &mut impl Trace) -> (Option<u16>, Option<&'p str>) {
-    let Some(schedule) = number.schedule.as_deref() else {
+fn period_at<'p>(number: &CompiledNumber<'p>, at: Timestamp, trace: &mut impl Trace) -> (Option<u16>, Option<&'p str>) {
+    let Some(schedule) = number.schedule else {
         trace.step(Step::Period, Finding::None);
         return (None, None);
     };
@@ -176,7 +175,7 @@ fn period_at<'p>(number: &'p CompiledNumber, at: Timestamp, trace: &mut impl Tra
 }
 
 fn matching_rule<'p>(
-    number: &'p CompiledNumber,
+    number: &CompiledNumber<'p>,
     period: Option<u16>,
     facts: &CallFacts<'_>,
     trace: &mut impl Trace,
@@ -216,7 +215,7 @@ fn mismatch(rule: &CompiledRule, period: Option<u16>, caller: &Caller) -> Option
 
 fn aim<'p>(
     plan: &'p Plan,
-    number: &'p CompiledNumber,
+    number: &CompiledNumber<'p>,
     target: &'p CompiledTarget,
     facts: &CallFacts<'_>,
     turns: &mut impl Turns,
@@ -253,7 +252,7 @@ fn aim<'p>(
     Outcome::Route { destinations, when_exhausted: after_last(plan, number) }
 }
 
-fn after_last<'p>(plan: &'p Plan, number: &'p CompiledNumber) -> Option<AfterLast<'p>> {
+fn after_last<'p>(plan: &'p Plan, number: &CompiledNumber<'p>) -> Option<AfterLast<'p>> {
     number.entry.when_exhausted.as_ref().map(|exhausted| match exhausted {
         CompiledExhausted::Announcement(name) => {
             AfterLast::Announcement(plan.announcement(&number.leaf.key.gateway, name))
@@ -264,7 +263,7 @@ fn after_last<'p>(plan: &'p Plan, number: &'p CompiledNumber) -> Option<AfterLas
 
 /// Members in the order of the group's strategy, then its overflow.
 fn line_up<'p>(
-    number: &'p CompiledNumber,
+    number: &CompiledNumber<'p>,
     group: &'p CompiledGroup,
     facts: &CallFacts<'_>,
     turns: &mut impl Turns,

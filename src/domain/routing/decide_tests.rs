@@ -30,7 +30,7 @@ pub(super) fn words(decision: &Decision<'_>) -> String {
                 DecidedBy::Rule(name) | DecidedBy::Override(name) => name,
                 DecidedBy::Screens => "screens",
             };
-            let numbers: Vec<_> = destinations.iter().map(|d| d.number.number().as_str().to_owned()).collect();
+            let numbers: Vec<_> = destinations.iter().map(|d| d.number.as_str().to_owned()).collect();
             let after = match when_exhausted {
                 Some(AfterLast::Announcement(announcement)) => announcement.name.to_owned(),
                 Some(AfterLast::Release(release)) => format!("{release:?}"),

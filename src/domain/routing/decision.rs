@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compiled::{CompiledDestination, CompiledNumber};
+use super::compiled::CompiledDestination;
 use super::document::Release;
 use super::head::AnnouncementUri;
+use super::leaf::CompiledNumber;
 use super::trace::TraceLine;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
@@ -99,7 +100,7 @@ impl Reason {
 pub struct Decision<'p> {
     pub number: FourHundred,
     /// The number as the plan has it; `None` when it has not.
-    pub held: Option<&'p CompiledNumber>,
+    pub held: Option<CompiledNumber<'p>>,
     /// The schedule's period, where the rules were asked.
     pub period: Option<&'p str>,
     pub decided_by: DecidedBy<'p>,
@@ -148,9 +149,9 @@ pub struct Destinations<'p> {
 
 impl<'p> Destinations<'p> {
     /// None yet, and room for as many as the number's tenant may have.
-    pub(super) fn of(number: &CompiledNumber) -> Self {
-        let room = number.terms.forwards_per_call.clamp(1, 9);
-        Self { room, lines_repeat: number.terms.lines_repeat, ..Self::default() }
+    pub(super) fn of(number: &CompiledNumber<'_>) -> Self {
+        let room = number.leaf.forwards_per_call.clamp(1, 9);
+        Self { room, lines_repeat: number.lines_repeat, ..Self::default() }
     }
 
     /// Adds one, unless there is no room or the same number stands already: a switch that walks contacts must not
@@ -308,7 +309,7 @@ impl DestinationDocument {
     fn of(destination: &CompiledDestination) -> Self {
         Self {
             name: destination.name.as_deref().map(str::to_owned),
-            number: destination.number.number().as_str().to_owned(),
+            number: destination.number.as_str().to_owned(),
             ring_seconds: destination.ring_seconds,
         }
     }

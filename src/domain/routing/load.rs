@@ -4,23 +4,17 @@
 //! carries the schedules and calendars that it names; only callers of lists stand in parts of their own, and a leaf that
 //! names some waits for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::caller_lists::CallerSet;
-use super::compile::{Compiler, Violation};
-use super::compiled::{
-    Common, CompiledCap, CompiledDestination, CompiledLeaf, CompiledNumber, CompiledOverride, GatewayId, LeafHeader,
-    LeafKey, Passing, Terms,
-};
-use super::document::{Bindings, FORMAT, Head, NumberEntry, Numbers, OverrideEntry, Part, Prices, TenantHeader};
+use super::compile::Violation;
+use super::compile_leaf::compile_leaf;
+use super::document::{Bindings, FORMAT, Head, Numbers, Part, Prices};
 use super::head::CompiledHead;
 use super::plan::{CompiledPart, Plan};
-use super::schedules::{Schedules, compile_schedules};
-use super::shared::Shared;
-use crate::domain::calendar::{DEFAULT_ZONE, Month, Schedule, parse_zone};
+use super::schedules::Schedules;
 use crate::domain::digest::Digest;
-use crate::domain::numbering::{CallerPatterns, FourHundred};
+use crate::domain::numbering::CallerPatterns;
 
 /// Why a part is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +40,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    fn number(number: &str, violation: Violation) -> Self {
+    pub(super) fn number(number: &str, violation: Violation) -> Self {
         Self::Number { number: number.to_owned(), field: violation.field, sentence: violation.sentence }
     }
 }
@@ -155,179 +149,6 @@ pub fn plan_of(parts: impl IntoIterator<Item = Part>) -> Result<Plan, LoadError>
     Ok(Plan::default().with_parts(compiled))
 }
 
-/// Compiles a leaf of numbers.
-pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -> Result<CompiledLeaf, LoadError> {
-    let fault = |field: &str, sentence: String| LoadError::Leaf {
-        namespace: leaf.namespace.clone(),
-        field: field.to_owned(),
-        sentence,
-    };
-    if !(1..=9).contains(&leaf.tenant.forwards_per_call) {
-        return Err(fault(
-            "tenant.forwardsPerCall",
-            format!("is {}, and 1 to 9 is needed", leaf.tenant.forwards_per_call),
-        ));
-    }
-    if leaf.leaf.len() > 64 || !leaf.leaf.bytes().all(|digit| matches!(digit, b'0' | b'1')) {
-        return Err(fault("leaf", format!("{:?} is not a path of 0 and 1", leaf.leaf)));
-    }
-    let header = Arc::new(LeafHeader {
-        key: LeafKey { gateway: leaf.gateway.clone(), namespace: leaf.namespace.clone(), path: leaf.leaf.clone() },
-        digest,
-        tenant: leaf.tenant.name.clone(),
-    });
-    let named = Named {
-        schedules: compile_schedules(leaf, beside.schedules)?,
-        lists: compile_lists(leaf, beside.callers)?,
-        header,
-        gateway: GatewayId::of(&leaf.gateway),
-        tenant: &leaf.tenant,
-    };
-    let mut extras = Extras::of(leaf);
-    let mut shared = Shared::default();
-    let mut numbers: Vec<Arc<CompiledNumber>> = Vec::with_capacity(leaf.numbers.len());
-    for (position, raw) in leaf.numbers.iter().enumerate() {
-        let entry: NumberEntry =
-            serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
-        let number = compile_number(&entry, &named, &mut extras, &mut shared)?;
-        if numbers.last().is_some_and(|earlier| earlier.number.as_u64() >= number.number.as_u64()) {
-            return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
-        }
-        numbers.push(Arc::new(number));
-    }
-    if let Some((number, list)) = extras.left_over() {
-        return Err(fault(list, format!("names {number}, which is not in this leaf")));
-    }
-    let callers = leaf.caller_lists.values().flat_map(|list| list.exact.values().chain(&list.prefixes));
-    let callers = callers.copied().collect::<BTreeSet<_>>().into_iter().collect();
-    Ok(CompiledLeaf { header: named.header, numbers, callers })
-}
-
-fn compile_lists<'l>(
-    leaf: &'l Numbers,
-    callers: FindCallers<'_>,
-) -> Result<BTreeMap<&'l str, Common<CallerSet>>, LoadError> {
-    let mut lists = BTreeMap::new();
-    for (name, document) in &leaf.caller_lists {
-        let set = CallerSet::of(document, callers).map_err(|digest| LoadError::AwaitsCallers {
-            namespace: leaf.namespace.clone(),
-            list: name.clone(),
-            digest,
-        })?;
-        lists.insert(name.as_str(), Common::from(Arc::new(set)));
-    }
-    Ok(lists)
-}
-
-/// What entries are of, and what they name by digest.
-struct Named<'a> {
-    header: Arc<LeafHeader>,
-    gateway: GatewayId,
-    tenant: &'a TenantHeader,
-    schedules: BTreeMap<&'a str, Arc<Schedule>>,
-    lists: BTreeMap<&'a str, Common<CallerSet>>,
-}
-
-/// What a leaf says of its numbers outside their entries.
-struct Extras<'a> {
-    overrides: BTreeMap<&'a str, Vec<&'a OverrideEntry>>,
-    caps_reached: BTreeMap<&'a str, &'a str>,
-    cap_zones: BTreeMap<&'a str, &'a str>,
-}
-
-impl<'a> Extras<'a> {
-    fn of(leaf: &'a Numbers) -> Self {
-        let mut overrides: BTreeMap<&str, Vec<&OverrideEntry>> = BTreeMap::new();
-        for entry in &leaf.overrides {
-            overrides.entry(&entry.number).or_default().push(entry);
-        }
-        let caps_reached = leaf.caps_reached.iter().map(|(number, month)| (number.as_str(), month.as_str())).collect();
-        let cap_zones = leaf.cap_zones.iter().map(|(number, zone)| (number.as_str(), zone.as_str())).collect();
-        Self { overrides, caps_reached, cap_zones }
-    }
-
-    /// The month that a number used up, if it did.
-    fn cap(
-        &mut self,
-        number: &str,
-        fault: impl Fn(&str, String) -> LoadError,
-    ) -> Result<Option<CompiledCap>, LoadError> {
-        let Some(month) = self.caps_reached.remove(number) else { return Ok(None) };
-        let zone = self.cap_zones.remove(number).unwrap_or(DEFAULT_ZONE);
-        Ok(Some(CompiledCap {
-            month: month.parse::<Month>().map_err(|error| fault("capsReached", error.to_string()))?,
-            zone: parse_zone(zone).map_err(|error| fault("capZones", error.to_string()))?,
-        }))
-    }
-
-    /// A number that is spoken of and was not taken, with the list that does.
-    fn left_over(&self) -> Option<(&'a str, &'static str)> {
-        let overridden = self.overrides.keys().next().map(|number| (*number, "overrides"));
-        let capped = || self.caps_reached.keys().next().map(|number| (*number, "capsReached"));
-        let zoned = || self.cap_zones.keys().next().map(|number| (*number, "capZones"));
-        overridden.or_else(capped).or_else(zoned)
-    }
-}
-
-fn compile_number(
-    entry: &NumberEntry,
-    named: &Named<'_>,
-    extras: &mut Extras<'_>,
-    shared: &mut Shared,
-) -> Result<CompiledNumber, LoadError> {
-    let fault = |field: &str, sentence: String| {
-        LoadError::number(&entry.number, Violation { field: field.to_owned(), sentence })
-    };
-    let number: FourHundred = entry.number.parse().map_err(|_| fault("number", "is not a 400 number".to_owned()))?;
-    let schedule = match entry.schedule.as_deref() {
-        None => None,
-        Some(wanted) => {
-            let found = named.schedules.get(wanted);
-            Some(Arc::clone(
-                found.ok_or_else(|| fault("schedule", format!("names {wanted:?}, which is not in this leaf")))?,
-            ))
-        }
-    };
-    let period_names: Option<Vec<&str>> =
-        schedule.as_ref().map(|schedule| schedule.period_names().iter().map(AsRef::as_ref).collect());
-    let mut compiler = Compiler::new(entry, period_names.as_deref(), Some(&named.lists), shared);
-    let destinations = compiler.destinations(entry);
-    let ways = compiler.entry(entry);
-    let mut overrides = Vec::new();
-    for item in extras.overrides.remove(entry.number.as_str()).unwrap_or_default() {
-        if let Some(to) = compiler.target(format_args!("overrides[{}].to", item.name), &item.to) {
-            overrides.push(CompiledOverride {
-                name: item.name.as_str().into(),
-                from: item.from,
-                until: item.until,
-                to,
-            });
-        }
-    }
-    let passing = Passing { overrides: overrides.into(), cap_reached: extras.cap(&entry.number, fault)? };
-    let passes = !passing.overrides.is_empty() || passing.cap_reached.is_some();
-    let passing = passes.then(|| Box::new(passing));
-    if let Some(violation) = compiler.violations.into_iter().next() {
-        return Err(LoadError::number(&entry.number, violation));
-    }
-    Ok(CompiledNumber {
-        number,
-        name: entry.name.as_str().into(),
-        leaf: Arc::clone(&named.header),
-        terms: Terms {
-            gateway: named.gateway,
-            tenant_state: named.tenant.state,
-            forwards_per_call: named.tenant.forwards_per_call,
-            state: entry.state,
-            lines_repeat: CompiledDestination::repeat(&destinations),
-        },
-        schedule,
-        destinations,
-        entry: shared.entry(ways),
-        passing,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
@@ -351,9 +172,9 @@ mod tests {
             panic!("a leaf was written")
         };
         assert_eq!(leaf.header.digest, Digest::of(text.as_bytes()));
-        assert_eq!(leaf.numbers.len(), 2);
-        assert!(leaf.number("4001000868".parse().unwrap()).is_some());
-        assert!(leaf.number("4001000869".parse().unwrap()).is_none());
+        assert_eq!(leaf.len(), 2);
+        assert!(leaf.row("4001000868".parse().unwrap()).is_some());
+        assert!(leaf.row("4001000869".parse().unwrap()).is_none());
     }
 
     #[test]

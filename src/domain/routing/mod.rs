@@ -7,12 +7,14 @@
 
 pub mod caller_lists;
 pub mod compile;
+mod compile_leaf;
 pub mod compiled;
 pub mod decide;
 pub mod decision;
 pub mod document;
 pub mod entry;
 pub mod head;
+pub mod leaf;
 pub mod load;
 pub mod network;
 pub mod place;

@@ -1,7 +1,8 @@
 //! The plan in memory: an immutable snapshot of every gateway and number that a worker serves. Pure.
 //!
-//! Numbers live in shards by the same hash that cuts leaves, so that a changed part copies the shards that it touches
-//! and shares the others. Readers hold a snapshot; a change makes the next one beside it.
+//! A number's row lies in a shard by the same hash that cuts leaves, and says where in its part the rest of it stands. A
+//! changed part copies the shards of rows that came, went or changed, and shares the others. Readers hold a snapshot; a
+//! change makes the next one beside it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,16 +10,23 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::compiled::{CompiledLeaf, CompiledNumber, LeafKey};
 use super::head::{AnnouncementUri, CompiledHead};
+use super::leaf::{CompiledLeaf, CompiledNumber, LeafKey, Row};
 use super::trie;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 
 const SHARDS: usize = 256;
 
-/// Numbers by the hash that gives them their shard: what is looked at of the table itself is a byte and a pointer.
-type Shard = HashTable<Arc<CompiledNumber>>;
+/// Rows by the hash that gives a number its shard.
+type Shard = HashTable<Seat>;
+
+/// A number's row, and the place of the part whose row it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seat {
+    row: Row,
+    part: u32,
+}
 
 /// A part that routing needs, compiled.
 #[derive(Debug, Clone)]
@@ -48,21 +56,33 @@ pub enum PartKey {
 #[derive(Debug, Clone)]
 pub struct Plan {
     heads: BTreeMap<String, Arc<CompiledHead>>,
-    leaves: BTreeMap<Arc<LeafKey>, Arc<CompiledLeaf>>,
+    /// The place of each among the parts.
+    leaves: BTreeMap<Arc<LeafKey>, u32>,
+    /// A part keeps its place for as long as it is there.
+    parts: Vec<Option<Arc<CompiledLeaf>>>,
     shards: Vec<Arc<Shard>>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let empty = Arc::new(Shard::new());
-        Self { heads: BTreeMap::new(), leaves: BTreeMap::new(), shards: vec![empty; SHARDS] }
+        Self { heads: BTreeMap::new(), leaves: BTreeMap::new(), parts: Vec::new(), shards: vec![empty; SHARDS] }
     }
 }
 
 impl Plan {
     /// The number, if the plan has it.
-    pub fn number(&self, number: FourHundred) -> Option<&CompiledNumber> {
-        held_in(self.shards.get(shard_of(number))?, number).map(AsRef::as_ref)
+    pub fn number(&self, number: FourHundred) -> Option<CompiledNumber<'_>> {
+        let seat = self.seat(number)?;
+        self.part(seat.part)?.read(seat.row)
+    }
+
+    fn seat(&self, number: FourHundred) -> Option<Seat> {
+        self.shards.get(shard_of(number))?.find(spot(number), |seat| seat.row.number == number).copied()
+    }
+
+    fn part(&self, part: u32) -> Option<&Arc<CompiledLeaf>> {
+        self.parts.get(usize::try_from(part).ok()?)?.as_ref()
     }
 
     /// A gateway's settings, by `NAMESPACE/NAME`.
@@ -76,12 +96,12 @@ impl Plan {
     }
 
     pub fn leaf(&self, key: &LeafKey) -> Option<&Arc<CompiledLeaf>> {
-        self.leaves.get(key)
+        self.part(*self.leaves.get(key)?)
     }
 
     /// Whether some leaf names these callers.
     pub fn names_callers(&self, callers: &Digest) -> bool {
-        self.leaves.values().any(|leaf| leaf.callers.binary_search(callers).is_ok())
+        self.parts.iter().flatten().any(|leaf| leaf.callers.binary_search(callers).is_ok())
     }
 
     /// How many numbers the plan has.
@@ -91,7 +111,7 @@ impl Plan {
 
     /// Whether some leaf of the gateway still holds a number.
     pub fn serves_numbers_of(&self, gateway: &str) -> bool {
-        self.leaves.iter().any(|(key, leaf)| key.gateway == gateway && !leaf.numbers.is_empty())
+        self.parts.iter().flatten().any(|leaf| leaf.header.key.gateway == gateway && !leaf.is_empty())
     }
 
     /// Where an announcement of a gateway is played.
@@ -129,9 +149,10 @@ impl Plan {
                 next.heads.remove(gateway);
             }
             PartKey::Leaf(leaf) => {
-                if let Some(old) = next.leaves.remove(leaf) {
-                    for number in &old.numbers {
-                        next.let_go(number);
+                if let Some(part) = next.leaves.remove(leaf) {
+                    let old = next.put(part, None);
+                    for row in old.iter().flat_map(|old| &old.rows) {
+                        next.let_go(row.number, part);
                     }
                 }
             }
@@ -141,30 +162,71 @@ impl Plan {
 
     /// The newest part that names a number holds it: while a leaf splits, two parts have the number for a moment.
     fn put_leaf(&mut self, leaf: &Arc<CompiledLeaf>) {
-        let key = Arc::new(leaf.header.key.clone());
-        let old = self.leaves.insert(key, Arc::clone(leaf));
-        for number in &leaf.numbers {
-            if let Some(shard) = self.shards.get_mut(shard_of(number.number)) {
-                hold(Arc::make_mut(shard), number);
+        let known = self.leaves.get(&leaf.header.key).copied();
+        // Four billion parts do not fit into any memory.
+        let Some(part) = known.or_else(|| u32::try_from(self.free_place()).ok()) else { return };
+        if known.is_none() {
+            self.leaves.insert(Arc::new(leaf.header.key.clone()), part);
+        }
+        let old = self.put(part, Some(Arc::clone(leaf)));
+        for row in &leaf.rows {
+            self.seat_at(Seat { row: *row, part });
+        }
+        for row in old.iter().flat_map(|old| &old.rows) {
+            if leaf.row(row.number).is_none() {
+                self.let_go(row.number, part);
             }
         }
-        for number in old.iter().flat_map(|old| &old.numbers) {
-            if leaf.number(number.number).is_none() {
-                self.let_go(number);
+    }
+
+    fn free_place(&mut self) -> usize {
+        let free =
+            if self.leaves.len() < self.parts.len() { self.parts.iter().position(Option::is_none) } else { None };
+        free.unwrap_or_else(|| {
+            self.parts.push(None);
+            self.parts.len() - 1
+        })
+    }
+
+    /// What stood there before.
+    fn put(&mut self, part: u32, leaf: Option<Arc<CompiledLeaf>>) -> Option<Arc<CompiledLeaf>> {
+        let place = self.parts.get_mut(usize::try_from(part).ok()?)?;
+        std::mem::replace(place, leaf)
+    }
+
+    /// A shard in which the row stands as it should is not copied.
+    fn seat_at(&mut self, seat: Seat) {
+        let number = seat.row.number;
+        if self.seat(number) == Some(seat) {
+            return;
+        }
+        let Some(shard) = self.shards.get_mut(shard_of(number)) else { return };
+        let place = |held: &Seat| spot(held.row.number);
+        match Arc::make_mut(shard).entry(spot(number), |held| held.row.number == number, place) {
+            Entry::Occupied(mut held) => *held.get_mut() = seat,
+            Entry::Vacant(vacant) => {
+                vacant.insert(seat);
             }
         }
     }
 
     /// Its part no longer has the number: another part that does takes over, else it is gone.
-    fn let_go(&mut self, number: &Arc<CompiledNumber>) {
-        let Some(shard) = self.shards.get_mut(shard_of(number.number)) else { return };
-        if held_in(shard, number.number).is_none_or(|held| held.leaf.key != number.leaf.key) {
+    fn let_go(&mut self, number: FourHundred, part: u32) {
+        if self.seat(number).is_none_or(|held| held.part != part) {
             return;
         }
-        let heir = self.leaves.values().find_map(|leaf| leaf.number(number.number));
+        let heir =
+            self.leaves.values().find_map(|part| Some(Seat { row: *self.part(*part)?.row(number)?, part: *part }));
         match heir {
-            Some(heir) => hold(Arc::make_mut(shard), heir),
-            None => let_go_of(Arc::make_mut(shard), number.number),
+            Some(heir) => self.seat_at(heir),
+            None => self.unseat(number),
+        }
+    }
+
+    fn unseat(&mut self, number: FourHundred) {
+        let Some(shard) = self.shards.get_mut(shard_of(number)) else { return };
+        if let Ok(held) = Arc::make_mut(shard).find_entry(spot(number), |held| held.row.number == number) {
+            held.remove();
         }
     }
 }
@@ -175,26 +237,6 @@ fn spot(number: FourHundred) -> u64 {
     trie::place(number).rotate_left(32)
 }
 
-fn held_in(shard: &Shard, number: FourHundred) -> Option<&Arc<CompiledNumber>> {
-    shard.find(spot(number), |held| held.number == number)
-}
-
-fn hold(shard: &mut Shard, number: &Arc<CompiledNumber>) {
-    let place = |held: &Arc<CompiledNumber>| spot(held.number);
-    match shard.entry(place(number), |held| held.number == number.number, place) {
-        Entry::Occupied(mut held) => *held.get_mut() = Arc::clone(number),
-        Entry::Vacant(vacant) => {
-            vacant.insert(Arc::clone(number));
-        }
-    }
-}
-
-fn let_go_of(shard: &mut Shard, number: FourHundred) {
-    if let Ok(held) = shard.find_entry(spot(number), |held| held.number == number) {
-        held.remove();
-    }
-}
-
 fn shard_of(number: FourHundred) -> usize {
     usize::try_from(trie::place(number) >> 56).unwrap_or(0)
 }
@@ -202,8 +244,9 @@ fn shard_of(number: FourHundred) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::routing::compile_leaf::compile_leaf;
     use crate::domain::routing::document::Numbers;
-    use crate::domain::routing::load::{ANY_CALLERS, Beside, compile_leaf};
+    use crate::domain::routing::load::{ANY_CALLERS, Beside};
     use crate::domain::routing::schedules::Schedules;
     use crate::domain::routing::worlds;
 
@@ -240,6 +283,42 @@ mod tests {
         assert_eq!(holder(&plan, "4001000900"), None);
         let PartKey::Leaf(key) = leaf("1", &[]).key() else { panic!("a leaf has a leaf's key") };
         assert_eq!(holder(&plan.without_part(&PartKey::Leaf(key)), number), None);
+    }
+
+    #[test]
+    fn a_part_that_comes_takes_the_place_of_one_that_went() {
+        let key = |path: &str| {
+            let PartKey::Leaf(key) = leaf(path, &[]).key() else { panic!("a leaf has a leaf's key") };
+            PartKey::Leaf(key)
+        };
+        let plan = Plan::default().with_parts([leaf("0", &["4001000868"]), leaf("1", &["4001000900"])]);
+        let plan = plan.without_part(&key("0")).with_part(leaf("00", &["4001000012", "4001000868"]));
+        assert_eq!((plan.parts.len(), plan.numbers()), (2, 3));
+        for (number, path) in [("4001000868", "00"), ("4001000012", "00"), ("4001000900", "1")] {
+            let held = plan.number(number.parse().unwrap()).unwrap();
+            assert_eq!((held.number.to_string(), held.leaf.key.path.as_str()), (number.to_owned(), path));
+            assert_eq!(held.name(), worlds::plain(number).name);
+        }
+    }
+
+    #[test]
+    fn an_edit_that_moves_no_row_copies_no_shard() {
+        let numbers = ["4001000868", "4001000900"];
+        let before = Plan::default().with_part(leaf("", &numbers));
+        let mut document = worlds::empty_leaf();
+        document.numbers = numbers
+            .map(|number| {
+                let mut entry = worlds::plain(number);
+                entry.destinations[0].ring_seconds = Some(59);
+                worlds::raw(&entry)
+            })
+            .into();
+        let beside = Beside { callers: ANY_CALLERS, schedules: &Schedules::default() };
+        let edited = compile_leaf(&document, Digest::of(b"edited"), beside).unwrap();
+        let after = before.with_part(CompiledPart::Leaf(Arc::new(edited)));
+        assert!(before.shards.iter().zip(&after.shards).all(|(one, other)| Arc::ptr_eq(one, other)));
+        let ring = |plan: &Plan| plan.number("4001000900".parse().unwrap()).unwrap().destinations[0].ring_seconds;
+        assert_eq!((ring(&before), ring(&after)), (worlds::plain("4001000900").destinations[0].ring_seconds, Some(59)));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What the numbers of a leaf have in common, held once: a tenant's numbers bear the same names for their rules and
-//! destinations, screen the same callers and often have the same rules, and what many calls look at stays near. Pure.
+//! destinations and screen the same callers, and what many calls look at stays near. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::compiled::{Common, CompiledEntry, Name};
+use super::compiled::{Common, Name};
 use crate::domain::numbering::{CallerPattern, CallerPatterns};
 
 /// See the module's text. It may be dropped when the leaf is compiled.
@@ -12,7 +12,6 @@ use crate::domain::numbering::{CallerPattern, CallerPatterns};
 pub(super) struct Shared {
     names: HashSet<Name>,
     patterns: HashMap<Vec<CallerPattern>, Common<CallerPatterns>>,
-    entries: HashSet<Arc<CompiledEntry>>,
 }
 
 impl Shared {
@@ -32,14 +31,5 @@ impl Shared {
         let set = Common::from(Arc::new(patterns.iter().copied().collect::<CallerPatterns>()));
         self.patterns.insert(patterns, set.clone());
         set
-    }
-
-    pub(super) fn entry(&mut self, entry: CompiledEntry) -> Arc<CompiledEntry> {
-        if let Some(known) = self.entries.get(&entry) {
-            return Arc::clone(known);
-        }
-        let entry = Arc::new(entry);
-        self.entries.insert(Arc::clone(&entry));
-        entry
     }
 }

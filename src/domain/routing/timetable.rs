@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::compiled::{CompiledNumber, CompiledOverride};
+use super::compiled::CompiledOverride;
 use super::decision::Reason;
 use super::document::{NumberState, TenantState};
+use super::leaf::CompiledNumber;
 
 /// A stretch of time in which nothing about a number changes by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +35,12 @@ pub enum Way<'p> {
 
 /// The stretches from `from` until `until`, in order and without a gap; two neighbours always differ. Empty where
 /// `until` is not after `from`.
-pub fn stretches<'p>(number: &'p CompiledNumber, from: Timestamp, until: Timestamp) -> Vec<Stretch<'p>> {
+pub fn stretches<'p>(number: &CompiledNumber<'p>, from: Timestamp, until: Timestamp) -> Vec<Stretch<'p>> {
     let mut found: Vec<Stretch<'p>> = Vec::new();
     let edges: Vec<Timestamp> = edges(number, from, until).into_iter().collect();
     let ends = edges.iter().skip(1).copied().chain([until]);
     for (begin, end) in edges.iter().copied().zip(ends) {
-        let period = number.schedule.as_deref().map(|schedule| schedule.period_at(begin));
+        let period = number.schedule.map(|schedule| schedule.period_at(begin));
         let way = way(number, begin);
         match found.last_mut() {
             Some(last) if last.period == period && last.way == way => last.until = end,
@@ -50,12 +51,12 @@ pub fn stretches<'p>(number: &'p CompiledNumber, from: Timestamp, until: Timesta
 }
 
 /// Instants at which something may change, the first one included.
-pub fn edges(number: &CompiledNumber, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
+pub fn edges(number: &CompiledNumber<'_>, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
     if from >= until {
         return BTreeSet::new();
     }
     let mut edges = BTreeSet::from([from]);
-    if let Some(schedule) = &number.schedule {
+    if let Some(schedule) = number.schedule {
         edges.extend(schedule.changes(from, until).map(|(at, _)| at));
     }
     let turns = number.overrides().iter().flat_map(|each| [each.from, each.until]);
@@ -63,14 +64,14 @@ pub fn edges(number: &CompiledNumber, from: Timestamp, until: Timestamp) -> BTre
     edges
 }
 
-fn way(number: &CompiledNumber, at: Timestamp) -> Way<'_> {
+fn way<'p>(number: &CompiledNumber<'p>, at: Timestamp) -> Way<'p> {
     if let Some(reason) = refused(number) {
         return Way::Refused(reason);
     }
     if let Some(holding) = number.overrides().iter().find(|each| each.holds_at(at)) {
         return Way::Overridden(holding);
     }
-    let period = number.schedule.as_ref().map(|schedule| schedule.period_index_at(at));
+    let period = number.schedule.map(|schedule| schedule.period_index_at(at));
     let mut by_caller = Vec::new();
     for (index, rule) in number.entry.rules.iter().enumerate() {
         if !rule.periods.contains(period) {
@@ -84,8 +85,8 @@ fn way(number: &CompiledNumber, at: Timestamp) -> Way<'_> {
     Way::Ruled { by_caller, else_by: None }
 }
 
-fn refused(number: &CompiledNumber) -> Option<Reason> {
-    match (number.terms.state, number.terms.tenant_state) {
+fn refused(number: &CompiledNumber<'_>) -> Option<Reason> {
+    match (number.state, number.leaf.tenant_state) {
         (NumberState::Paused, _) => Some(Reason::NumberPaused),
         (NumberState::Active, TenantState::Suspended) => Some(Reason::NumberSuspended),
         (NumberState::Active, TenantState::Frozen) => Some(Reason::NumberFrozen),
@@ -111,7 +112,7 @@ mod tests {
     fn a_day_with_an_override_falls_into_its_stretches() {
         let plan = worlds::plan();
         let number = plan.number("4001000868".parse().unwrap()).unwrap();
-        let day = stretches(number, at("2026-11-23T00:00:00+08:00"), at("2026-11-24T00:00:00+08:00"));
+        let day = stretches(&number, at("2026-11-23T00:00:00+08:00"), at("2026-11-24T00:00:00+08:00"));
         let told: Vec<(String, Option<&str>, bool)> = day
             .iter()
             .map(|stretch| {
@@ -136,7 +137,7 @@ mod tests {
     fn a_paused_number_refuses_all_year() {
         let plan = worlds::plan_with(|entry, _| entry.state = NumberState::Paused);
         let number = plan.number("4001000868".parse().unwrap()).unwrap();
-        let year = stretches(number, at("2026-01-01T00:00:00+08:00"), at("2027-01-01T00:00:00+08:00"));
+        let year = stretches(&number, at("2026-01-01T00:00:00+08:00"), at("2027-01-01T00:00:00+08:00"));
         assert!(year.iter().all(|stretch| stretch.way == Way::Refused(Reason::NumberPaused)), "{year:?}");
     }
 
@@ -145,7 +146,7 @@ mod tests {
         let plan = worlds::plan();
         let number = plan.number("4001000900".parse().unwrap()).unwrap();
         let noon = at("2026-11-23T12:00:00+08:00");
-        assert_eq!(stretches(number, noon, noon), []);
+        assert_eq!(stretches(&number, noon, noon), []);
     }
 
     proptest! {
@@ -155,7 +156,7 @@ mod tests {
             let plan = worlds::plan();
             let number = plan.number("4001000868".parse().unwrap()).unwrap();
             let (from, until) = (at("2026-01-01T00:00:00+08:00"), at("2027-01-01T00:00:00+08:00"));
-            let year = stretches(number, from, until);
+            let year = stretches(&number, from, until);
             prop_assert_eq!(year.first().map(|s| s.from), Some(from));
             prop_assert_eq!(year.last().map(|s| s.until), Some(until));
             prop_assert!(year.windows(2).all(|pair| pair[0].until == pair[1].from));

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use crate::domain::numbering::{Caller, FourHundred};
-use crate::domain::routing::compiled::{CompiledNumber, CompiledTarget};
+use crate::domain::routing::compiled::CompiledTarget;
 use crate::domain::routing::decide::{CallFacts, decide};
 use crate::domain::routing::decision::{AfterLast, DecidedBy, Outcome};
 use crate::domain::routing::document::Strategy;
+use crate::domain::routing::leaf::CompiledNumber;
 use crate::domain::routing::plan::Plan;
 use crate::offline::simulate::target;
 
@@ -40,8 +41,8 @@ pub fn answer(plan: &Plan, number: FourHundred, caller: Caller, at: Timestamp) -
             let last = when_exhausted.map(exhausted).unwrap_or_default();
             match to {
                 Some(to) => Answer {
-                    words: target(held, to),
-                    exact: format!("{}, at most {}{last}", exactly(held, to), most(held, to)),
+                    words: target(&held, to),
+                    exact: format!("{}, at most {}{last}", exactly(&held, to), most(&held, to)),
                 },
                 None => told("nothing".to_owned()),
             }
@@ -62,15 +63,15 @@ fn exhausted(last: AfterLast<'_>) -> String {
 }
 
 /// A target with every number; a group's name decides who among many is drawn, never how many, and is left out.
-fn exactly(number: &CompiledNumber, to: &CompiledTarget) -> String {
+fn exactly(number: &CompiledNumber<'_>, to: &CompiledTarget) -> String {
     let destination = |index: &u16| {
         let found = number.destinations.get(usize::from(*index));
-        found.map(|d| ringing(d.number.number().as_str(), d.ring_seconds)).unwrap_or_default()
+        found.map(|d| ringing(d.number.as_str(), d.ring_seconds)).unwrap_or_default()
     };
     match to {
         CompiledTarget::Destination(index) => destination(index),
         CompiledTarget::Announcement(name) => format!("announcement {name}"),
-        CompiledTarget::Number(own) => ringing(own.number.number().as_str(), own.ring_seconds),
+        CompiledTarget::Number(own) => ringing(own.number.as_str(), own.ring_seconds),
         CompiledTarget::Group(index) => {
             number.entry.groups.get(usize::from(*index)).map_or_else(String::new, |group| {
                 let members: Vec<String> = match group.strategy {
@@ -103,7 +104,7 @@ fn exactly(number: &CompiledNumber, to: &CompiledTarget) -> String {
 }
 
 /// Most destinations of one answer: the tenant's bound where there are more than it allows.
-fn most(number: &CompiledNumber, to: &CompiledTarget) -> usize {
+fn most(number: &CompiledNumber<'_>, to: &CompiledTarget) -> usize {
     let listed = match to {
         CompiledTarget::Group(index) => number.entry.groups.get(usize::from(*index)).map_or(0, |group| {
             let drawn = if group.strategy == Strategy::Percentage { 1 } else { group.members.len() };
@@ -111,7 +112,7 @@ fn most(number: &CompiledNumber, to: &CompiledTarget) -> usize {
         }),
         _ => 1,
     };
-    listed.min(usize::from(number.terms.forwards_per_call))
+    listed.min(usize::from(number.leaf.forwards_per_call))
 }
 
 fn ringing(number: &str, seconds: Option<u16>) -> String {

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::written::Written;
 use crate::domain::numbering::{Area, AreaCode, Caller, CallerPattern, CallerPatterns, areas};
 use crate::domain::routing::caller_lists::CallerSet;
-use crate::domain::routing::compiled::{AreaSet, Common, CompiledNumber};
+use crate::domain::routing::compiled::{AreaSet, Common};
+use crate::domain::routing::leaf::CompiledNumber;
 
 /// Some of the callers of a class, as a reader would name them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +41,7 @@ pub struct Class {
 }
 
 /// The classes that `sides` (a number in one plan, or in both) tell apart.
-pub fn classes(sides: &[&CompiledNumber], written: &Written) -> Vec<Class> {
+pub fn classes(sides: &[CompiledNumber<'_>], written: &Written) -> Vec<Class> {
     let mut found: BTreeMap<Vec<bool>, Class> = BTreeMap::new();
     let lists = Lists::of(sides);
     let mut put = |caller: Caller, atom: Atom| {
@@ -85,9 +86,9 @@ pub(super) struct Lists<'p> {
 }
 
 impl<'p> Lists<'p> {
-    pub(super) fn of(sides: &[&'p CompiledNumber]) -> Self {
+    pub(super) fn of(sides: &[CompiledNumber<'p>]) -> Self {
         let mut lists = Self { callers: Vec::new(), on: Vec::new(), areas: Vec::new() };
-        for entry in sides.iter().map(|side| &side.entry) {
+        for entry in sides.iter().map(|side| side.entry) {
             lists.callers.extend(entry.screening.deny_callers.as_deref());
             lists.areas.extend([&entry.screening.deny_areas, &entry.screening.only_areas]);
             for rule in &entry.rules {

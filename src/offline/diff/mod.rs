@@ -22,7 +22,7 @@ use crate::api::FourHundredNumber;
 use crate::controllers::key::Key;
 use crate::domain::calendar::{DEFAULT_ZONE, parse_zone};
 use crate::domain::numbering::FourHundred;
-use crate::domain::routing::compiled::CompiledNumber;
+use crate::domain::routing::leaf::CompiledNumber;
 use crate::domain::routing::plan::Plan;
 use crate::domain::routing::timetable::edges;
 
@@ -127,16 +127,17 @@ struct Comparison<'p> {
 type Moment<'p> = [(Option<&'p str>, Option<&'p str>); 2];
 
 impl<'p> Comparison<'p> {
-    fn sides(&self) -> [Option<&'p CompiledNumber>; 2] {
+    fn sides(&self) -> [Option<CompiledNumber<'p>>; 2] {
         self.plans.map(|plan| plan.number(self.number))
     }
 
     /// Whether both sides read the same texts for the number: its leaf, and its gateway's settings, since the places of
     /// announcements stand there.
-    fn stands_alike(&self, sides: &[&CompiledNumber]) -> bool {
+    fn stands_alike(&self, sides: &[CompiledNumber<'_>]) -> bool {
         let [one, other] = sides else { return false };
         let [before, after] = self.plans;
-        let head = |plan: &Plan, number: &CompiledNumber| plan.head(&number.leaf.key.gateway).map(|head| head.digest);
+        let head =
+            |plan: &Plan, number: &CompiledNumber<'_>| plan.head(&number.leaf.key.gateway).map(|head| head.digest);
         one.leaf.digest == other.leaf.digest && head(before, one) == head(after, other)
     }
 
@@ -146,7 +147,7 @@ impl<'p> Comparison<'p> {
         objects: [Option<&FourHundredNumber>; 2],
         zone: &TimeZone,
     ) -> Vec<Change> {
-        let sides: Vec<&CompiledNumber> = self.sides().into_iter().flatten().collect();
+        let sides: Vec<CompiledNumber<'_>> = self.sides().into_iter().flatten().collect();
         if self.stands_alike(&sides) {
             return Vec::new();
         }
@@ -207,7 +208,7 @@ impl<'p> Comparison<'p> {
     }
 
     /// Stretches in which neither side moves, each with what decides in it.
-    fn spans(&self, sides: &[&CompiledNumber]) -> Vec<(Timestamp, Timestamp, Moment<'p>)> {
+    fn spans(&self, sides: &[CompiledNumber<'_>]) -> Vec<(Timestamp, Timestamp, Moment<'p>)> {
         let mut starts: BTreeSet<Timestamp> = BTreeSet::from([self.from]);
         for side in sides {
             starts.extend(edges(side, self.from, self.until));
@@ -220,7 +221,7 @@ impl<'p> Comparison<'p> {
     fn moment(&self, at: Timestamp) -> Moment<'p> {
         self.sides().map(|side| {
             let Some(side) = side else { return (None, None) };
-            let period = side.schedule.as_deref().map(|schedule| schedule.period_at(at));
+            let period = side.schedule.map(|schedule| schedule.period_at(at));
             (period, side.overrides().iter().find(|each| each.holds_at(at)).map(|each| &*each.name))
         })
     }

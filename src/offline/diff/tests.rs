@@ -197,7 +197,7 @@ proptest! {
         let objects = [old.holder_of(number).unwrap(), new.holder_of(number).unwrap()];
         let written = Written::of([(&old, Some(&objects[0])), (&new, Some(&objects[1]))]);
         let comparison = Comparison { plans: [&plans[0], &plans[1]], number, from, until };
-        let sides: Vec<&CompiledNumber> = comparison.sides().into_iter().flatten().collect();
+        let sides: Vec<CompiledNumber<'_>> = comparison.sides().into_iter().flatten().collect();
         let classes = classes(&sides, &written);
         let lists = Lists::of(&sides);
         let moments = distinct(&comparison.spans(&sides));

@@ -166,7 +166,7 @@ fn same_phone(report: &mut Report<'_>, key: &ObjectKey, spec: &FourHundredNumber
     let mut first: BTreeMap<String, &str> = BTreeMap::new();
     for destination in &spec.destinations {
         let Ok(parsed) = Destination::parse(&destination.number) else { continue };
-        match first.get(parsed.number().as_str()) {
+        match first.get(parsed.as_str()) {
             Some(earlier) => {
                 let name = &destination.name;
                 let sentence = format!("destinations {earlier} and {name} are the same phone: keep one");

@@ -23,8 +23,9 @@ use crate::controllers::key::Key;
 use crate::controllers::world::Find as _;
 use crate::domain::calendar::{Calendar, DEFAULT_ZONE, parse_zone};
 use crate::domain::numbering::FourHundred;
-use crate::domain::routing::compiled::{CompiledExhausted, CompiledNumber, CompiledTarget};
+use crate::domain::routing::compiled::{CompiledExhausted, CompiledTarget};
 use crate::domain::routing::document::Strategy;
+use crate::domain::routing::leaf::CompiledNumber;
 use crate::domain::routing::timetable::{Stretch, Way, stretches};
 
 /// One number's year.
@@ -105,8 +106,8 @@ pub fn year_of(offline: &Offline, number: FourHundred, year: i16) -> Result<Opti
     let Some(compiled) = plan.number(number) else { return Ok(None) };
     let mut ways: Vec<WayDocument> = Vec::new();
     let mut spans: Vec<(Timestamp, Timestamp, usize)> = Vec::new();
-    for stretch in stretches(compiled, from, until) {
-        let way = describe(compiled, &object.spec.rules, &stretch);
+    for stretch in stretches(&compiled, from, until) {
+        let way = describe(&compiled, &object.spec.rules, &stretch);
         let index = ways.iter().position(|known| *known == way).unwrap_or_else(|| {
             ways.push(way);
             ways.len() - 1
@@ -177,7 +178,7 @@ impl Setting {
     }
 }
 
-fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> WayDocument {
+fn describe(number: &CompiledNumber<'_>, rules: &[Rule], stretch: &Stretch<'_>) -> WayDocument {
     let period = stretch.period.map(str::to_owned);
     let plain =
         |to: String| WayDocument { period: period.clone(), override_name: None, rule: None, to, but: Vec::new() };
@@ -213,11 +214,11 @@ fn describe(number: &CompiledNumber, rules: &[Rule], stretch: &Stretch<'_>) -> W
 }
 
 /// A target as a supervisor says it.
-pub(in crate::offline) fn target(number: &CompiledNumber, to: &CompiledTarget) -> String {
+pub(in crate::offline) fn target(number: &CompiledNumber<'_>, to: &CompiledTarget) -> String {
     match to {
         CompiledTarget::Destination(index) => name(number, *index),
         CompiledTarget::Announcement(name) => format!("announcement {name}"),
-        CompiledTarget::Number(destination) => destination.number.number().as_str().to_owned(),
+        CompiledTarget::Number(destination) => destination.number.as_str().to_owned(),
         CompiledTarget::Group(index) => {
             number.entry.groups.get(usize::from(*index)).map_or_else(String::new, |group| {
                 let members: Vec<String> = group.members.iter().map(|index| name(number, *index)).collect();
@@ -240,9 +241,9 @@ pub(in crate::offline) fn target(number: &CompiledNumber, to: &CompiledTarget) -
     }
 }
 
-fn name(number: &CompiledNumber, index: u16) -> String {
+fn name(number: &CompiledNumber<'_>, index: u16) -> String {
     let destination = number.destinations.get(usize::from(index));
-    destination.map(|d| d.name.as_deref().unwrap_or(d.number.number().as_str()).to_owned()).unwrap_or_default()
+    destination.map(|d| d.name.as_deref().unwrap_or(d.number.as_str()).to_owned()).unwrap_or_default()
 }
 
 fn exhausted(exhausted: &CompiledExhausted) -> String {

@@ -189,7 +189,7 @@ impl PlanStore {
         let plan = self.plan.load();
         let withdrawn = match &entry.held {
             Held::Routing(PartKey::Head(gateway)) => !plan.serves_numbers_of(gateway),
-            Held::Routing(PartKey::Leaf(key)) => plan.leaf(key).is_none_or(|leaf| leaf.numbers.is_empty()),
+            Held::Routing(PartKey::Leaf(key)) => plan.leaf(key).is_none_or(|leaf| leaf.is_empty()),
             Held::Billing(BillingPart::Bindings(bindings)) => bindings.bindings.is_empty(),
             Held::Billing(BillingPart::Prices(_)) => true,
             Held::Callers { digest, .. } => !plan.names_callers(digest),

@@ -51,7 +51,7 @@ fn contact(
     match trunk.number_format {
         NumberFormat::National => {
             answer.bytes(b"Contact: <sip:");
-            answer.bytes(destination.number.number().as_str().as_bytes());
+            answer.bytes(destination.number.as_str().as_bytes());
         }
         NumberFormat::E164 => {
             answer.bytes(b"Contact: <sip:+");
