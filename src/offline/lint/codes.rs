@@ -1,6 +1,6 @@
 //! The codes of lint: a closed table, printed as the manual.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -97,8 +97,10 @@ codes! {
         "No FourHundredNumber of its namespace names it in `when.callerLists`.";
 }
 
-/// The manual: `docs/lint.md`.
-pub fn manual() -> String {
+/// The manual: `docs/lint.md`, with an example of each code by its name.
+#[cfg(test)]
+pub fn manual(example: impl Fn(&str) -> String) -> String {
+    use fmt::Write as _;
     let mut text = String::from(
         "# What `fourhundred lint` says\n\n\
          <!-- Printed from src/offline/lint/codes.rs; `UPDATE_GOLDEN=1 cargo test --lib lint` writes it again. -->\n\n\
@@ -107,6 +109,8 @@ pub fn manual() -> String {
          numbers claimed.\n\n\
          `--fix` repairs, in the files, what can be repaired with certainty: words that need quotation marks (FH001), items that\n\
          a list holds twice (FH001, FH117). Comments and layout stay. The JSON form marks such findings `fixable`.\n\n\
+         Below each code stands a file that has it, and what `fourhundred lint` says of that file beside `examples/platform`\n\
+         (on 23 November 2026). The files are in `src/offline/lint/examples`.\n\n\
          | code | severity | says |\n|---|---|---|\n",
     );
     for code in CODES {
@@ -116,8 +120,15 @@ pub fn manual() -> String {
     for code in CODES {
         let mut title = code.title.chars();
         let first = title.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-        let _ =
-            write!(text, "\n## {}\n\n*{first}{}* ({}).\n\n{}\n", code.name, title.as_str(), code.severity, code.doc);
+        let _ = write!(
+            text,
+            "\n## {}\n\n*{first}{}* ({}).\n\n{}\n\n{}",
+            code.name,
+            title.as_str(),
+            code.severity,
+            code.doc,
+            example(code.name)
+        );
     }
     text
 }

@@ -13,7 +13,7 @@ mod shadow;
 
 use serde::Serialize;
 
-pub use self::codes::{CODES, Code, Severity, manual};
+pub use self::codes::{CODES, Code, Severity};
 pub use self::repair::Repair;
 use super::{Offline, OfflineError, places};
 use crate::api::conditions as types;

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::codes::manual;
 use super::*;
 use crate::folder::SKIPPED;
 use crate::offline::Offline;
@@ -118,7 +119,23 @@ fn codes_are_in_order_and_each_once() {
 
 #[test]
 fn the_manual_is_printed_from_the_table() {
-    crate::offline::tests::golden(&root().join("docs/lint.md"), &manual());
+    crate::offline::tests::golden(&root().join("docs/lint.md"), &manual(example));
+}
+
+/// The file that has a code, and what is said of it.
+fn example(code: &str) -> String {
+    let file = root().join("src/offline/lint/examples").join(code).with_extension("yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut found = read(&[root().join("examples/platform"), file.clone()]);
+    found.retain_mut(|one| {
+        let of_it = one.file == file.display().to_string();
+        one.file = format!("{code}.yaml");
+        of_it && one.code == code
+    });
+    assert_ne!(found, [], "{code}.yaml should have it");
+    let told = crate::commands::lint::text(&found);
+    let (told, _summary) = told.trim_end().rsplit_once('\n').unwrap();
+    format!("```yaml\n{text}```\n\n```text\n{told}\n```\n")
 }
 
 #[test]
