@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use crate::domain::numbering::{Caller, CallerPattern, Destination, FourHundred, VanityPattern, normalise};
 use crate::domain::rating::book::{PriceBook, PriceBookDocument};
 use crate::domain::rating::native::{Format, Legs, Native, Settings, csv_rows};
+use crate::domain::rating::rate::Used;
 use crate::domain::rating::{CallRecord, rate_call};
 use crate::domain::routing::load::{ANY_CALLERS, load};
 use crate::domain::routing::plan::Plan;
@@ -122,7 +123,7 @@ pub fn prices(bytes: &[u8]) {
     let call = r#"{"source":"a","callId":"b","leg":1,"number":"4001000868","caller":"01066660000","destination":"075566660002",
         "startedAt":"2026-11-23T10:00:00+08:00","answeredAt":"2026-11-23T10:00:05+08:00","endedAt":"2026-11-23T11:00:05+08:00","outcome":"Answered"}"#;
     let record = CallRecord::from_json(call.as_bytes()).expect("it is a record");
-    let rated = rate_call(&book, None, &record, record.distance()).ok();
+    let rated = rate_call(&book, Used::Nothing, &record, record.distance()).ok();
     if let Some(charge) = rated.and_then(|rated| rated.charge) {
         assert_eq!(charge.recompute(&book), Some(charge.amount));
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use fourhundred::domain::numbering::Caller;
 use fourhundred::domain::rating::CallRecord;
 use fourhundred::domain::rating::book::PriceBook;
-use fourhundred::domain::rating::rate::{MonthPackage, PackageUse, rate_call};
+use fourhundred::domain::rating::rate::{MonthPackage, PackageUse, Used, rate_call};
 use fourhundred::domain::routing::decide::{CallFacts, decide};
 use fourhundred::domain::routing::decision::Outcome;
 use fourhundred::domain::routing::plan::Plan;
@@ -131,7 +131,8 @@ fn rating_a_call_allocates_nothing_however_long_it_was() {
     let document = r#"{"currency":"CNY","timeZone":"Asia/Shanghai","versions":[{"effectiveFrom":"2026-01-01","voice":{
         "increments":{"firstSeconds":1,"nextSeconds":1},"rates":[
             {"name":"evening","when":{"timeOfDay":[{"days":["Monday"],"from":"18:00","to":"24:00"}]},"perMinute":{"enterprise":"0.10"}},
-            {"name":"local","when":{"distance":["Local"],"destinationType":["Mobile"]},"perMinute":{"enterprise":"0.10"}},
+            {"name":"local","when":{"distance":["Local"],"destinationType":["Mobile"]},"perMinute":{"enterprise":"0.10"},
+             "volumeSteps":[{"aboveMinutes":100,"percentOff":"10"},{"aboveMinutes":500,"percentOff":"20"}]},
             {"name":"all","perMinute":{"caller":"0.22","enterprise":"0.60"},"freeSeconds":3,"minimumCharge":"0.05"}]},
         "packages":[{"name":"m300","monthly":"60.00","minutes":300,"thenPerMinute":"0.12"}]}]}"#;
     let book = PriceBook::new(&serde_json::from_str(document).unwrap()).unwrap();
@@ -148,11 +149,11 @@ fn rating_a_call_allocates_nothing_however_long_it_was() {
             r#"{{"source":"fs-1","callId":"a84b4c76e66710","leg":{leg},"number":"4001000868","caller":"01066660000","destination":{destination},"startedAt":"2026-11-23T10:00:00+08:00","answeredAt":"2026-11-23T10:00:05+08:00","endedAt":"{ended}","outcome":"Answered"}}"#
         );
         let record = CallRecord::from_json(text.as_bytes()).unwrap();
-        for package in [None, Some(PackageUse { terms, used_seconds: 17_990 })] {
-            let (counted, rated) = allocations(|| rate_call(&book, package, &record, record.distance()));
+        for used in [Used::Nothing, Used::Metered(7_000), Used::Package(PackageUse { terms, used_seconds: 17_990 })] {
+            let (counted, rated) = allocations(|| rate_call(&book, used, &record, record.distance()));
             assert_eq!(counted, 0, "leg {leg} until {ended}");
             charged += usize::from(rated.unwrap().charge.is_some());
         }
     }
-    assert_eq!(charged, 6);
+    assert_eq!(charged, 9);
 }

@@ -61,7 +61,7 @@ pub fn rows() {
         let times = each(
             |_| (),
             |()| {
-                let rated = rate_call(&book, package, std::hint::black_box(&record), distance);
+                let rated = rate_call(&book, package.into(), std::hint::black_box(&record), distance);
                 assert!(std::hint::black_box(rated).is_ok());
             },
         );

@@ -52,6 +52,10 @@ pub struct Increments {
 /// A price of calls that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = rule(
+    "!has(self.minimumCharge) || !has(self.volumeSteps)",
+    "remove minimumCharge or volumeSteps: a least charge of each call and a discount on all of them do not go together"
+))]
 pub struct Rate {
     /// Name of the rate, unique in the version; charges name it.
     #[schemars(schema_with = "scalars::item_name")]
@@ -69,7 +73,7 @@ pub struct Rate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::money")]
     pub minimum_charge: Option<String>,
-    /// Discounts by minutes of the month, each from its step on. Not served yet: NotYetSupported.
+    /// Discounts by minutes that the rate charged in the month, for what lies beyond each step. Not beside minimumCharge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         transform = ordered(0, 16),

@@ -48,13 +48,6 @@ pub fn price_book(tariff: &Tariff) -> Result<Book, Finding> {
     let value = serde_json::to_value(&tariff.spec).map_err(|error| invalid(&error))?;
     let document: PriceBookDocument = serde_json::from_value(value).map_err(|error| invalid(&error))?;
     PriceBook::new(&document).map_err(|error| invalid(&error))?;
-    let unsupported = book::not_yet_supported(&document);
-    if !unsupported.is_empty() {
-        return refuse(
-            reason::NOT_YET_SUPPORTED,
-            format!("not served by this version: remove {}", unsupported.join(", ")),
-        );
-    }
     Ok(Book { digest: document.digest(), document })
 }
 

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::money::{MicroYuan, Rounding};
+use super::volume::VolumeSteps;
 use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::{Area, FourHundred};
@@ -153,6 +154,20 @@ pub enum Line {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         minimum_charge: Option<MicroYuan>,
     },
+    /// A leg by a rate with discounts by volume: F(used + seconds) − F(used), F(s) = the price of the first s seconds of the
+    /// month, each step's percentage off what lies beyond it.
+    VolumeVoice {
+        rate: Arc<str>,
+        distance: DistanceClass,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        free_seconds: u32,
+        #[serde(flatten)]
+        quantity: Quantity,
+        per_minute: MicroYuan,
+        steps: VolumeSteps,
+        /// Seconds of the month that the same rate had charged before this leg.
+        used_seconds: u64,
+    },
     /// A leg of a number that has a package: F(used + seconds) − F(used), F(s) = the price of the seconds beyond the
     /// package.
     PackageVoice {
@@ -218,7 +233,9 @@ impl Charge {
     /// The total of a number's status that this line adds to.
     pub fn total(&self) -> Total {
         match self.line {
-            Line::Voice { .. } | Line::PackageVoice { .. } | Line::Package { .. } => Total::Voice,
+            Line::Voice { .. } | Line::VolumeVoice { .. } | Line::PackageVoice { .. } | Line::Package { .. } => {
+                Total::Voice
+            }
             Line::Setup => Total::Setup,
             Line::Function { .. } | Line::FunctionDay { .. } => Total::Functions,
         }
@@ -227,7 +244,9 @@ impl Charge {
     /// Seconds that the line charges or that a package covers; 0 for what is not a call.
     pub fn seconds(&self) -> u64 {
         match self.line {
-            Line::Voice { quantity, .. } | Line::PackageVoice { quantity, .. } => quantity.seconds,
+            Line::Voice { quantity, .. } | Line::VolumeVoice { quantity, .. } | Line::PackageVoice { quantity, .. } => {
+                quantity.seconds
+            }
             Line::Setup | Line::Package { .. } | Line::Function { .. } | Line::FunctionDay { .. } => 0,
         }
     }
@@ -236,7 +255,7 @@ impl Charge {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{answered_leg, book};
-    use super::super::rate::rate_call;
+    use super::super::rate::{Used, rate_call};
     use super::*;
 
     fn area(code: &str) -> Area {
@@ -260,7 +279,7 @@ mod tests {
     fn a_lines_json_is_the_ledgers_format() {
         let book = book();
         let record = answered_leg("a84b", 2, "2026-11-23T10:00:07.200+08:00", 123_800);
-        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
         let expected = format!(
             r#"{{"key":{{"call":{{"source":"fs-1","callId":"a84b","leg":2}}}},"class":"Communication","line":{{"kind":"voice","rate":"long-distance","distance":"LongDistance","milliseconds":123800,"firstSeconds":60,"nextSeconds":60,"seconds":180,"perMinute":"0.60"}},"rounding":"HalfUp","amount":"1.80","usageMonth":"2026-11","price":{{"book":"{}","version":"2026-01-01"}}}}"#,
             book.digest()

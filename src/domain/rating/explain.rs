@@ -3,6 +3,7 @@
 use super::charge::{Charge, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::rate::price_of_seconds;
+use super::volume::{self, VolumeStep};
 
 impl Charge {
     /// What seconds come to, rounded as the line is.
@@ -30,6 +31,16 @@ impl Charge {
                     "{}\n{} s ÷ 60 × {per_minute} = {price}, rate {rate:?}, {distance}{least}",
                     increments(*free_seconds, *quantity),
                     quantity.seconds
+                )
+            }
+            Line::VolumeVoice { rate, distance, free_seconds, quantity, per_minute, steps, used_seconds } => {
+                let side = |used: u64| by_steps(used, *per_minute, steps, self.rounding);
+                format!(
+                    "{}\nrate {rate:?}, {distance}: each step takes its percentage off the month's seconds beyond it\n\
+                     with this leg {}\nwithout it {}\nthe difference is {amount}",
+                    increments(*free_seconds, *quantity),
+                    side(used_seconds.saturating_add(quantity.seconds)),
+                    side(*used_seconds)
                 )
             }
             Line::PackageVoice { package, minutes, quantity, used_seconds, then_per_minute, distance } => {
@@ -66,6 +77,15 @@ fn increments(free: u32, Quantity { milliseconds, first_seconds, next_seconds, s
     format!("{less}{} in increments of {first_seconds} s, then {next_seconds} s: {seconds} s", text(counted))
 }
 
+/// `90000 s: (60000 s × 100 % + 30000 s × 90 %) ÷ 60 × 0.10 = 145.00`
+fn by_steps(used: u64, per_minute: MicroYuan, steps: &[VolumeStep], rounding: Rounding) -> String {
+    let parts = volume::stretches(steps, used).filter(|(seconds, _)| *seconds > 0);
+    let parts: Vec<String> = parts.map(|(seconds, off)| format!("{seconds} s × {} %", off.rest())).collect();
+    let price = volume::price_of_month(used, per_minute, steps, rounding).unwrap_or_default();
+    let sum = if parts.is_empty() { "0 s".to_owned() } else { parts.join(" + ") };
+    format!("{used} s: ({sum}) ÷ 60 × {per_minute} = {price}")
+}
+
 fn beyond(used: u64, covered: u64, per_minute: MicroYuan, rounding: Rounding) -> String {
     let beyond = used.saturating_sub(covered);
     let price = round_ratio(i128::from(beyond) * i128::from(per_minute.micros()), 60, rounding).unwrap_or_default();
@@ -77,13 +97,13 @@ mod tests {
     use super::super::book::PriceBook;
     use super::super::charge::DistanceClass;
     use super::super::fixtures::{TARIFF, answered_leg, book, document};
-    use super::super::rate::{MonthPackage, PackageUse, rate_call};
+    use super::super::rate::{MonthPackage, PackageUse, Used, rate_call};
 
     #[test]
     fn an_amount_is_explained_figure_by_figure() {
         let book = book();
         let record = answered_leg("x-1", 2, "2026-11-23T02:00:07.200Z", 35_900);
-        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
         let expected = format!(
             "35.900 s in increments of 60 s, then 60 s: 60 s\n\
              60 s ÷ 60 × 0.60 = 0.60, rate \"long-distance\", long distance\n\
@@ -99,7 +119,7 @@ mod tests {
         let book = PriceBook::new(&document(&TARIFF.replace("{name: local, when", local))).unwrap();
         let explained = |milliseconds| {
             let record = answered_leg("x-3", 1, "2026-11-23T02:00:07.200Z", milliseconds);
-            let charge = rate_call(&book, None, &record, DistanceClass::Local).unwrap().charge.unwrap();
+            let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::Local).unwrap().charge.unwrap();
             charge.explain().lines().take(3).collect::<Vec<_>>().join("|")
         };
         assert_eq!(
@@ -114,13 +134,33 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_crosses_a_step_shows_both_sides() {
+        let steps = "{name: local, volumeSteps: [{aboveMinutes: 10, percentOff: \"12.5\"}], when";
+        let book = PriceBook::new(&document(&TARIFF.replace("{name: local, when", steps))).unwrap();
+        let record = answered_leg("x-4", 1, "2026-11-23T02:00:07.200Z", 120_000);
+        let charge = rate_call(&book, Used::Metered(540), &record, DistanceClass::Local).unwrap().charge.unwrap();
+        let text = charge.explain();
+        let shown: Vec<&str> = text.lines().take(5).collect();
+        assert_eq!(
+            shown,
+            [
+                "120.000 s in increments of 60 s, then 60 s: 120 s",
+                "rate \"local\", local: each step takes its percentage off the month's seconds beyond it",
+                "with this leg 660 s: (600 s × 100 % + 60 s × 87.5 %) ÷ 60 × 0.10 = 1.0875",
+                "without it 540 s: (540 s × 100 %) ÷ 60 × 0.10 = 0.90",
+                "the difference is 0.1875",
+            ]
+        );
+    }
+
+    #[test]
     fn a_call_that_crosses_the_end_of_its_package_shows_both_sides() {
         let book = book();
         let version = book.version_on("2026-11-01".parse().unwrap()).unwrap();
         let terms = MonthPackage { package: version.package("m300").unwrap(), version };
         let record = answered_leg("x-2", 1, "2026-11-23T02:00:07.200Z", 180_000);
         let package = Some(PackageUse { terms, used_seconds: 29_940 });
-        let charge = rate_call(&book, package, &record, DistanceClass::Local).unwrap().charge.unwrap();
+        let charge = rate_call(&book, package.into(), &record, DistanceClass::Local).unwrap().charge.unwrap();
         let text = charge.explain();
         assert!(text.contains("with this leg 30120 s, 120 s beyond the package ÷ 60 × 0.12 = 0.24\n"), "{text}");
         assert!(text.contains("without it 29940 s, 0 s beyond the package ÷ 60 × 0.12 = 0.00\n"), "{text}");

@@ -19,6 +19,7 @@ pub mod monthly;
 pub mod rate;
 mod recompute;
 pub mod record;
+pub mod volume;
 
 #[cfg(test)]
 mod fixtures;

@@ -7,7 +7,7 @@ use super::charge::DistanceClass;
 use super::fixtures::{answered_leg, document, flat_book, instant};
 use super::fraction::Fraction;
 use super::money::MicroYuan;
-use super::rate::{MonthPackage, PackageUse, rate_call};
+use super::rate::{MonthPackage, PackageUse, Used, meter, rate_call};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -48,7 +48,7 @@ fn month_in_order(book: &PriceBook, calls: &[i64]) -> (i128, u64) {
     for (at, milliseconds) in calls.iter().enumerate() {
         let record = answered_leg(&format!("call-{at}"), 1, "2026-11-10T10:00:00+08:00", *milliseconds);
         let package = Some(PackageUse { terms: terms(book), used_seconds });
-        let rated = rate_call(book, package, &record, DistanceClass::Local).unwrap();
+        let rated = rate_call(book, package.into(), &record, DistanceClass::Local).unwrap();
         used_seconds += rated.seconds();
         amount += i128::from(rated.charge.unwrap().amount.micros());
     }
@@ -67,7 +67,7 @@ proptest! {
     ) {
         let book = flat_book(&MicroYuan::from_micros(micros).to_string(), first, next, mode);
         let record = answered_leg("c", 1, "2026-11-10T10:00:00+08:00", milliseconds);
-        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
         let seconds = counted_seconds(milliseconds, first.into(), next.into());
         prop_assert_eq!(charge.seconds(), u64::try_from(seconds).unwrap());
         let exact = Fraction { over: i128::from(seconds) * i128::from(micros), under: 60 };
@@ -96,7 +96,7 @@ versions:
         )))
         .unwrap();
         let record = answered_leg("c", 1, "2026-11-10T10:00:00+08:00", milliseconds);
-        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
         let seconds = counted_seconds((milliseconds - free * 1000).max(0), first.into(), next.into());
         prop_assert_eq!(charge.seconds(), u64::try_from(seconds).unwrap());
         let price = Fraction { over: i128::from(seconds) * i128::from(micros), under: 60 }.rounded(mode);
@@ -131,8 +131,53 @@ versions:
         // A Monday; the leg begins seven seconds before its answer.
         let begins = instant("2026-11-09T00:00:07+08:00") + jiff::SignedDuration::from_mins(minute);
         let record = answered_leg("c", 1, &begins.to_string(), 60_000);
-        let charge = rate_call(&book, None, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, Used::Nothing, &record, DistanceClass::LongDistance).unwrap().charge.unwrap();
         prop_assert_eq!(charge.amount.to_string(), expected);
+    }
+
+    #[test]
+    fn discounts_by_volume_come_out_alike_in_any_order(
+        micros in 0_i64..1_000_000,
+        steps in prop::collection::btree_map(0_i64..40, 0_u16..=10_000, 1..4),
+        calls in prop::collection::vec(0_i64..400_000, 1..12),
+        shuffled_by in any::<prop::sample::Index>(),
+    ) {
+        let written: Vec<String> = steps
+            .iter()
+            .map(|(minutes, off)| format!("{{aboveMinutes: {minutes}, percentOff: \"{}.{:02}\"}}", off / 100, off % 100))
+            .collect();
+        let book = PriceBook::new(&document(&format!(
+            "versions: [{{effectiveFrom: \"2026-01-01\", rounding: HalfEven, voice: {{increments: {{firstSeconds: 7, \
+             nextSeconds: 6}}, rates: [{{name: every, volumeSteps: [{}], perMinute: {{enterprise: \"{}\"}}}}]}}}}]",
+            written.join(", "),
+            MicroYuan::from_micros(micros)
+        )))
+        .unwrap();
+        let month = |calls: &[i64]| {
+            let (mut amount, mut used) = (0, 0);
+            for (at, milliseconds) in calls.iter().enumerate() {
+                let record = answered_leg(&format!("call-{at}"), 1, "2026-11-10T10:00:00+08:00", *milliseconds);
+                assert!(meter(&book, &record, DistanceClass::Local).unwrap().is_some());
+                let rated = rate_call(&book, Used::Metered(used), &record, DistanceClass::Local).unwrap();
+                used += rated.seconds();
+                let charge = rated.charge.unwrap();
+                assert_eq!(charge.recompute(&book), Some(charge.amount));
+                amount += i128::from(charge.amount.micros());
+            }
+            (amount, i64::try_from(used).unwrap())
+        };
+        let in_order = month(&calls);
+        let mut other_order = calls.clone();
+        other_order.reverse();
+        other_order.rotate_left(shuffled_by.index(calls.len()));
+        prop_assert_eq!(month(&other_order), in_order);
+
+        // Second for second: the last step that it lies beyond.
+        let seconds: i64 = calls.iter().map(|call| counted_seconds(*call, 7, 6)).sum();
+        let off = |second: i64| steps.iter().rev().find(|(minutes, _)| second >= **minutes * 60).map_or(0, |(_, off)| *off);
+        let parts: i128 = (0..seconds).map(|second| i128::from(10_000 - off(second))).sum();
+        let whole = Fraction { over: parts * i128::from(micros), under: 600_000 }.rounded("HalfEven");
+        prop_assert_eq!(in_order, (whole, seconds));
     }
 
     #[test]

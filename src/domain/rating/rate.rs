@@ -5,7 +5,7 @@
 //! - Seconds charged are the milliseconds brought up to whole increments; 0 ms cost 0.
 //! - Without a package the first rate that matches prices the leg: what lasts beyond the rate's free seconds is brought up
 //!   to increments, the price is seconds × price per minute ÷ 60, rounded once, and where seconds are charged at all it is
-//!   at least the rate's minimum. With a package no rate is asked: the price is
+//!   at least the rate's minimum. A rate with steps looks back on the month ([`volume`](super::volume)). With a package no rate is asked: the price is
 //!   F(used + seconds) − F(used), where F(s) is the rounded price of the seconds of the month beyond the package: the
 //!   parts always sum to F of the whole, in whatever order the calls come in.
 //! - Increments and `chargeFrom` are those of the version in force when the call started, as far as the record itself
@@ -19,6 +19,7 @@ use super::book::{CallTraits, ChargeFrom, Package, PriceBook, Rate, Version};
 use super::charge::{CallerInformation, Charge, ChargeKey, DistanceClass, FeeClass, Line, Quantity};
 use super::money::{MicroYuan, Rounding, round_ratio};
 use super::record::CallRecord;
+use super::volume::{Meter, price_of_month};
 use crate::domain::calendar::Month;
 
 /// The package of a number's month, with the version whose terms hold for all of it.
@@ -34,6 +35,23 @@ pub struct PackageUse<'a> {
     pub terms: MonthPackage<'a>,
     /// Sum of [`Rated::seconds`] of the number's other calls of the same usage month.
     pub used_seconds: u64,
+}
+
+/// What the number's month before the call has to do with its price.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Used<'a> {
+    /// Nothing, or there was nothing yet.
+    #[default]
+    Nothing,
+    Package(PackageUse<'a>),
+    /// Sum of [`Rated::seconds`] of the month's other calls with the same [`meter`].
+    Metered(u64),
+}
+
+impl<'a> From<Option<PackageUse<'a>>> for Used<'a> {
+    fn from(package: Option<PackageUse<'a>>) -> Self {
+        package.map_or(Self::Nothing, Self::Package)
+    }
 }
 
 /// What a record came to.
@@ -87,7 +105,7 @@ impl Unrated {
 /// A leg that nobody answered needs no price, so it is rated even before the book's first version.
 pub fn rate_call(
     book: &PriceBook,
-    package: Option<PackageUse<'_>>,
+    used: Used<'_>,
     record: &CallRecord,
     distance: DistanceClass,
 ) -> Result<Rated, Unrated> {
@@ -100,12 +118,38 @@ pub fn rate_call(
     if record.identity().leg == 0 {
         rated.caller = caller_information(version, record, at)?;
     }
-    if let Some((answered_at, distance)) = charged_from(version, record, distance)? {
-        let line = record.destination().and_then(|destination| destination.line_class());
-        let leg = Leg { version, record, answered_at, traits: CallTraits { distance, line, at } };
-        rated.charge = Some(leg.charge(package, usage_month)?);
+    if let Some(leg) = charged_leg((version, at), record, distance)? {
+        rated.charge = Some(leg.charge(used, usage_month)?);
     }
     Ok(rated)
+}
+
+/// Which of the month's calls a record's price looks back on, of a number without a package; `None`: on none, as most.
+pub fn meter<'a>(
+    book: &'a PriceBook,
+    record: &CallRecord,
+    distance: DistanceClass,
+) -> Result<Option<Meter<'a>>, Unrated> {
+    if record.answered_at().is_none() && record.platform_answered_at().is_none() {
+        return Ok(None);
+    }
+    let (version, at) = version_of(book, record)?;
+    if !version.has_volume_steps() {
+        return Ok(None);
+    }
+    let Some(leg) = charged_leg((version, at), record, distance)? else { return Ok(None) };
+    Ok(version.rate_for(&leg.traits).and_then(|rate| Meter::of(version, rate)))
+}
+
+/// `None` if the leg is not one that is charged.
+fn charged_leg<'a>(
+    (version, at): (&'a Version, Timestamp),
+    record: &'a CallRecord,
+    distance: DistanceClass,
+) -> Result<Option<Leg<'a>>, Unrated> {
+    let Some((answered_at, distance)) = charged_from(version, record, distance)? else { return Ok(None) };
+    let line = record.destination().and_then(|destination| destination.line_class());
+    Ok(Some(Leg { version, record, answered_at, traits: CallTraits { distance, line, at } }))
 }
 
 /// A leg that is charged.
@@ -163,13 +207,13 @@ fn quantity(version: &Version, free_seconds: u32, answered_at: Timestamp, ended_
 }
 
 impl Leg<'_> {
-    fn charge(&self, package: Option<PackageUse<'_>>, usage_month: Month) -> Result<Charge, Unrated> {
-        let (priced_by, line, amount) = if let Some(package_use) = package {
-            let (line, amount) = package_voice(package_use, self.quantity(0), self.traits.distance)?;
-            (package_use.terms.version, line, amount)
-        } else {
-            let (line, amount) = self.by_rate()?;
-            (self.version, line, amount)
+    fn charge(&self, used: Used<'_>, usage_month: Month) -> Result<Charge, Unrated> {
+        let (priced_by, (line, amount)) = match used {
+            Used::Package(package) => {
+                (package.terms.version, package_voice(package, self.quantity(0), self.traits.distance)?)
+            }
+            Used::Metered(used_seconds) => (self.version, self.by_rate(used_seconds)?),
+            Used::Nothing => (self.version, self.by_rate(0)?),
         };
         let identity = self.record.identity().clone();
         Ok(Charge {
@@ -183,9 +227,22 @@ impl Leg<'_> {
         })
     }
 
-    fn by_rate(&self) -> Result<(Line, MicroYuan), Unrated> {
+    fn by_rate(&self, used_seconds: u64) -> Result<(Line, MicroYuan), Unrated> {
         let rate = self.version.rate_for(&self.traits).ok_or(Unrated::NoRate)?;
         let quantity = self.quantity(rate.free_seconds);
+        if !rate.volume_steps.is_empty() {
+            let amount = metered_price(rate, used_seconds, quantity.seconds, self.version.rounding())?;
+            let line = Line::VolumeVoice {
+                rate: rate.name.clone(),
+                distance: self.traits.distance,
+                free_seconds: rate.free_seconds,
+                quantity,
+                per_minute: rate.enterprise_per_minute,
+                steps: rate.volume_steps.clone(),
+                used_seconds,
+            };
+            return Ok((line, amount));
+        }
         let amount = rate_price(rate, quantity.seconds, self.version.rounding())?;
         let line = Line::Voice {
             rate: rate.name.clone(),
@@ -207,6 +264,13 @@ impl Leg<'_> {
 pub(super) fn rate_price(rate: &Rate, seconds: u64, rounding: Rounding) -> Result<MicroYuan, Unrated> {
     let price = price_of_seconds(seconds, rate.enterprise_per_minute, rounding)?;
     Ok(rate.minimum_charge.filter(|_| seconds > 0).map_or(price, |least| price.max(least)))
+}
+
+/// What charged seconds cost by a rate with steps, of a month that has charged some.
+pub(super) fn metered_price(rate: &Rate, used: u64, seconds: u64, rounding: Rounding) -> Result<MicroYuan, Unrated> {
+    let month = |seconds| price_of_month(seconds, rate.enterprise_per_minute, &rate.volume_steps, rounding);
+    let after = used.checked_add(seconds).and_then(month);
+    after.zip(month(used)).and_then(|(after, before)| after.checked_sub(before)).ok_or(Unrated::Amount)
 }
 
 fn package_voice(

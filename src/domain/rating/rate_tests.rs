@@ -5,7 +5,7 @@ use super::super::record::{NeutralRecord, Outcome};
 use super::*;
 
 fn charge(book: &PriceBook, record: &CallRecord, distance: DistanceClass) -> Option<Charge> {
-    rate_call(book, None, record, distance).unwrap().charge
+    rate_call(book, Used::Nothing, record, distance).unwrap().charge
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn increments_are_not_rounded_one_by_one() {
 #[test]
 fn the_callers_leg_is_information_and_never_a_charge() {
     let rated =
-        rate_call(&book(), None, &CallRecord::parse(&neutral("a", 0)).unwrap(), DistanceClass::Unknown).unwrap();
+        rate_call(&book(), Used::Nothing, &CallRecord::parse(&neutral("a", 0)).unwrap(), DistanceClass::Unknown)
+            .unwrap();
     assert_eq!((rated.charge.as_ref(), rated.seconds()), (None, 0));
     let caller = rated.caller.unwrap();
     assert_eq!((caller.rate.as_ref(), caller.amount.to_string().as_str()), ("unknown-area", "0.42"));
@@ -70,7 +71,7 @@ fn the_callers_own_meter_runs_from_the_first_answer_they_hear() {
     let abandoned_in_the_menu = NeutralRecord { answered_at: None, outcome: Outcome::Abandoned, ..welcomed.clone() };
     for record in [welcomed, abandoned_in_the_menu] {
         let record = CallRecord::parse(&record).unwrap();
-        let caller = rate_call(&book(), None, &record, DistanceClass::Unknown).unwrap().caller.unwrap();
+        let caller = rate_call(&book(), Used::Nothing, &record, DistanceClass::Unknown).unwrap().caller.unwrap();
         assert_eq!(caller.quantity.milliseconds, 130_000);
         assert_eq!(caller.amount.to_string(), "0.42");
     }
@@ -85,7 +86,8 @@ fn a_leg_that_nobody_answered_costs_nothing_even_before_the_first_version() {
         ended_at: "2025-12-31T23:00:20+08:00".to_owned(),
         ..neutral("b", 1)
     };
-    let rated = rate_call(&book(), None, &CallRecord::parse(&unanswered).unwrap(), DistanceClass::Local).unwrap();
+    let rated =
+        rate_call(&book(), Used::Nothing, &CallRecord::parse(&unanswered).unwrap(), DistanceClass::Local).unwrap();
     assert_eq!(rated.charge, None);
     assert_eq!(rated.usage_month.to_string(), "2025-12");
 }
@@ -93,10 +95,13 @@ fn a_leg_that_nobody_answered_costs_nothing_even_before_the_first_version() {
 #[test]
 fn an_answered_leg_before_the_first_version_is_unrated_and_the_next_second_is_not() {
     let early = answered_leg("e", 1, "2025-12-31T16:00:06Z", 5_000);
-    let refused = rate_call(&book(), None, &early, DistanceClass::Local).unwrap_err();
+    let refused = rate_call(&book(), Used::Nothing, &early, DistanceClass::Local).unwrap_err();
     assert_eq!(refused.reason(), "BeforeFirstVersion");
     let first = answered_leg("e", 1, "2025-12-31T16:00:07Z", 5_000);
-    assert_eq!(rate_call(&book(), None, &first, DistanceClass::Local).unwrap().usage_month.to_string(), "2026-01");
+    assert_eq!(
+        rate_call(&book(), Used::Nothing, &first, DistanceClass::Local).unwrap().usage_month.to_string(),
+        "2026-01"
+    );
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn from_the_platforms_answer_only_the_callers_leg_is_charged() {
 #[test]
 fn an_answered_callers_leg_without_the_platforms_answer_is_unrated() {
     let record = december(0, None, Some("2026-12-02T09:00:30+08:00"));
-    let refused = rate_call(&book(), None, &record, DistanceClass::Unknown).unwrap_err();
+    let refused = rate_call(&book(), Used::Nothing, &record, DistanceClass::Unknown).unwrap_err();
     assert_eq!(refused, Unrated::PlatformAnswerMissing);
 }
 
@@ -172,7 +177,7 @@ fn minutes_of_every_class_fill_the_package() {
     ] {
         let record = CallRecord::parse(&neutral("k", 1)).unwrap();
         let package = Some(PackageUse { terms, used_seconds });
-        let charge = rate_call(&book, package, &record, distance).unwrap().charge.unwrap();
+        let charge = rate_call(&book, package.into(), &record, distance).unwrap().charge.unwrap();
         assert_eq!((charge.amount.to_string().as_str(), charge.seconds()), (amount, 180), "{used_seconds}");
     }
 }
@@ -184,7 +189,7 @@ fn a_change_of_tariff_keeps_the_months_package_and_brings_its_increments_at_once
     let terms = MonthPackage { package: version.package("m300").unwrap(), version };
     let record = answered_leg("t", 1, "2026-11-20T10:00:00+08:00", 24_001);
     let package = Some(PackageUse { terms, used_seconds: 30_000 });
-    let charge = rate_call(&by_seconds, package, &record, DistanceClass::Local).unwrap().charge.unwrap();
+    let charge = rate_call(&by_seconds, package.into(), &record, DistanceClass::Local).unwrap().charge.unwrap();
     assert_eq!((charge.seconds(), charge.amount.to_string().as_str()), (25, "0.05"));
     assert_eq!((charge.price, charge.rounding), (version.source(), Rounding::HalfUp));
 }

@@ -4,7 +4,7 @@ use super::book::{PriceBook, Version};
 use super::charge::{Charge, Line};
 use super::money::MicroYuan;
 use super::monthly::amount_of_day;
-use super::rate::{cumulative_price, rate_price};
+use super::rate::{cumulative_price, metered_price, rate_price};
 
 impl Charge {
     /// What the line must amount to by `book`; `None` if the book is another one or does not list what the line names.
@@ -15,6 +15,9 @@ impl Charge {
         match &self.line {
             Line::Voice { rate, quantity, .. } => {
                 rate_price(version.rate(rate)?, quantity.seconds, version.rounding()).ok()
+            }
+            Line::VolumeVoice { rate, quantity, used_seconds, .. } => {
+                metered_price(version.rate(rate)?, *used_seconds, quantity.seconds, version.rounding()).ok()
             }
             Line::PackageVoice { package, quantity, used_seconds, .. } => {
                 let after = package_price(version, package, used_seconds.checked_add(quantity.seconds)?)?;
@@ -39,7 +42,7 @@ mod tests {
     use super::super::charge::DistanceClass;
     use super::super::fixtures::{TARIFF, answered_leg, book, document, instant};
     use super::super::monthly::{Holder, Span, monthly_charges, setup_charge};
-    use super::super::rate::{MonthPackage, PackageUse, rate_call};
+    use super::super::rate::{MonthPackage, PackageUse, Used, rate_call};
     use super::*;
 
     fn one_of_each(book: &PriceBook) -> Vec<Charge> {
@@ -50,20 +53,24 @@ mod tests {
         let functions = ["Recording", "Schedule"].map(str::to_owned);
         let from = instant("2026-11-05T00:00:00+08:00");
         let span = Span { from, until: None, book, package: Some("m800"), functions: &functions };
-        let rated = |package| rate_call(book, package, &record, DistanceClass::Unknown).unwrap().charge;
+        let rated = |used| rate_call(book, used, &record, DistanceClass::Unknown).unwrap().charge;
         let monthly = monthly_charges(holder, &[span], book.month_of(from), instant("2026-11-08T00:00:00Z"));
         let mut charges: Vec<Charge> = monthly.fees.into_iter().map(|fee| fee.charge).collect();
         charges.extend(setup_charge(holder, book, from));
-        charges.extend(rated(None));
-        charges.extend(rated(Some(PackageUse { terms, used_seconds: 29_900 })));
+        charges.extend(rated(Used::Nothing));
+        let record = answered_leg("c", 2, "2026-11-05T10:00:00+08:00", 200_000);
+        charges.extend(rate_call(book, Used::Metered(590), &record, DistanceClass::Local).unwrap().charge);
+        charges.extend(rated(Used::Package(PackageUse { terms, used_seconds: 29_900 })));
+
         charges
     }
 
     #[test]
     fn every_kind_of_line_comes_out_alike_from_its_book() {
-        let book = book();
+        let steps = "{name: local, volumeSteps: [{aboveMinutes: 10, percentOff: \"12.5\"}], when";
+        let book = PriceBook::new(&document(&TARIFF.replace("{name: local, when", steps))).unwrap();
         let charges = one_of_each(&book);
-        assert_eq!(charges.len(), 9);
+        assert_eq!(charges.len(), 10);
         for charge in charges {
             let stored: Charge = serde_json::from_str(&serde_json::to_string(&charge).unwrap()).unwrap();
             assert_eq!(stored, charge);

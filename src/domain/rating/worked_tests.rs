@@ -10,7 +10,7 @@ use super::book::{PriceBook, PriceBookDocument};
 use super::charge::DistanceClass;
 use super::fixtures::neutral;
 use super::fraction::Fraction;
-use super::rate::{MonthPackage, PackageUse, rate_call};
+use super::rate::{MonthPackage, PackageUse, Used, rate_call};
 use super::record::{CallRecord, NeutralRecord};
 
 const FILE: &str = include_str!("../../../tests/fixtures/rating/worked.yaml");
@@ -96,7 +96,8 @@ impl Case {
             let terms = MonthPackage { package: version.package(name).unwrap(), version };
             PackageUse { terms, used_seconds: self.used.unwrap_or(0) }
         });
-        let charge = rate_call(book, package, &record, self.distance()).unwrap().charge;
+        let used = if package.is_none() { self.used.map_or(Used::Nothing, Used::Metered) } else { package.into() };
+        let charge = rate_call(book, used, &record, self.distance()).unwrap().charge;
         if let Some(charge) = &charge {
             assert_eq!(charge.recompute(book), Some(charge.amount), "{self:?}");
         }

@@ -21,7 +21,7 @@ use crate::domain::digest::Digest;
 use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::CallerInformation;
 use crate::domain::rating::monthly::package_of_month;
-use crate::domain::rating::rate::{MonthPackage, PackageUse};
+use crate::domain::rating::rate::{MonthPackage, PackageUse, Used, meter};
 use crate::domain::rating::{CallRecord, Charge, DistanceClass, rate_call};
 use crate::ledger::crash::CrashPoint;
 use crate::ledger::{Booking, LedgerError, Received, UnratedReason};
@@ -97,6 +97,8 @@ pub(super) struct Priced {
     charge: Option<Charge>,
     /// What the caller pays elsewhere, outside every total.
     caller: Option<CallerInformation>,
+    /// Which of the month's calls its price looked back on.
+    meter: Option<String>,
 }
 
 /// Rates a record by the binding of its start. Changes nothing but the rows read.
@@ -128,15 +130,24 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
         Ok(package) => package,
         Err(reason) => return Ok(Verdict { key, outcome: Err(reason) }),
     };
-    let package = match package {
-        None => None,
-        Some(terms) => {
-            let row = desk.totals.row(desk.connection, key).map_err(failed)?;
-            Some(PackageUse { terms, used_seconds: value::count_from(row.charged_seconds) })
+    let (mut used, mut metered) = (Used::Nothing, None);
+    if let Some(terms) = package {
+        let row = desk.totals.row(desk.connection, key).map_err(failed)?;
+        used = Used::Package(PackageUse { terms, used_seconds: value::count_from(row.charged_seconds) });
+    } else {
+        match meter(book, record, distance) {
+            Ok(None) => {}
+            Ok(Some(meter)) => {
+                let name = meter.to_string();
+                let seconds = *desk.totals.metered(desk.connection, key, &name).map_err(failed)?;
+                used = Used::Metered(value::count_from(seconds));
+                metered = Some(name);
+            }
+            Err(unrated) => return Ok(Verdict { key, outcome: Err(unrated.into()) }),
         }
-    };
-    let outcome = match rate_call(book, package, record, distance) {
-        Ok(rated) => Ok(Priced { binding, charge: rated.charge, caller: rated.caller }),
+    }
+    let outcome = match rate_call(book, used, record, distance) {
+        Ok(rated) => Ok(Priced { binding, charge: rated.charge, caller: rated.caller, meter: metered }),
         Err(unrated) => Err(unrated.into()),
     };
     Ok(Verdict { key, outcome })
@@ -168,14 +179,22 @@ pub(super) fn settle(
 ) -> Result<Option<UnratedReason>, LedgerError> {
     let failed = desk.failed();
     let reason = match outcome {
-        Ok(Priced { binding, charge, caller }) => {
+        Ok(Priced { binding, charge, caller, meter }) => {
             if let Some(caller) = caller {
                 keep_caller_information(desk, record, &caller)?;
             }
             let Some(charge) = charge else { return Ok(None) };
             let posting = Posting { account: key.tenant, number: key.number, binding, charge: &charge };
             match post::call(desk, posting, record, at)? {
-                Posted::Booked | Posted::Known => return Ok(None),
+                Posted::Booked => {
+                    if let Some(meter) = meter {
+                        let seconds = i64::try_from(charge.seconds()).unwrap_or(i64::MAX);
+                        let metered = desk.totals.metered(desk.connection, key, &meter).map_err(failed)?;
+                        *metered = metered.saturating_add(seconds);
+                    }
+                    return Ok(None);
+                }
+                Posted::Known => return Ok(None),
                 Posted::OutOfRange => UnratedReason::AmountOutOfRange,
             }
         }

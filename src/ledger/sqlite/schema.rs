@@ -1,7 +1,7 @@
 //! The tables of the SQLite ledger.
 //!
-//! What is booked is never changed: triggers refuse it, whoever asks. What does change: `unrated` and `usage`, which can
-//! be computed again from the others, and `holdings`, which is what the plan says today. Keys follow the order of
+//! What is booked is never changed: triggers refuse it, whoever asks. What does change: `unrated`, `usage` and `meters`,
+//! which can be computed again from the others, and `holdings`, which is what the plan says today. Keys follow the order of
 //! arrival, so that a batch of records touches neighbouring pages; the one table ordered by a hash, `identities`, is kept
 //! narrow and has all legs of a call beside each other.
 //!
@@ -150,6 +150,16 @@ CREATE TABLE usage (
     PRIMARY KEY (month, number, tenant)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX usage_by_sequence ON usage (sequence);
+
+-- Seconds of a month that a rate with discounts by volume has charged, by what their price depends on.
+CREATE TABLE meters (
+    month   INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    tenant  INTEGER NOT NULL REFERENCES accounts,
+    meter   TEXT NOT NULL,
+    seconds INTEGER NOT NULL,
+    PRIMARY KEY (month, number, tenant, meter)
+) STRICT, WITHOUT ROWID;
 
 -- Up to which instant a number's monthly and daily fees have been posted.
 CREATE TABLE accruals (

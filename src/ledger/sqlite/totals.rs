@@ -51,6 +51,8 @@ impl UsageRow {
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     rows: BTreeMap<UsageKey, (UsageRow, UsageRow)>,
+    /// Seconds by meter, as they were and as they are.
+    meters: BTreeMap<(UsageKey, String), (i64, i64)>,
 }
 
 impl Totals {
@@ -66,8 +68,32 @@ impl Totals {
         }
     }
 
+    /// The seconds of a meter of `key`'s month, to be changed.
+    pub(super) fn metered(
+        &mut self,
+        connection: &Connection,
+        key: UsageKey,
+        meter: &str,
+    ) -> rusqlite::Result<&mut i64> {
+        use std::collections::btree_map::Entry;
+        match self.meters.entry((key, meter.to_owned())) {
+            Entry::Occupied(entry) => Ok(&mut entry.into_mut().1),
+            Entry::Vacant(entry) => {
+                let found = connection
+                    .prepare_cached(
+                        "SELECT seconds FROM meters WHERE month = ?1 AND number = ?2 AND tenant = ?3 AND meter = ?4",
+                    )?
+                    .query_row((key.month, key.number, key.tenant, meter), |row| row.get(0))
+                    .optional()?
+                    .unwrap_or(0);
+                Ok(&mut entry.insert((found, found)).1)
+            }
+        }
+    }
+
     /// Writes the rows that changed, each with the next number of the feed's sequence.
     pub(super) fn write(self, connection: &Connection, sequence: &mut i64) -> rusqlite::Result<()> {
+        write_meters(&self.meters, connection)?;
         let mut statement = connection.prepare_cached(
             "INSERT INTO usage (month, number, tenant, offered, answered, refused, charged_seconds, setup, voice,
                  messages, functions, unrated, sequence)
@@ -100,6 +126,20 @@ impl Totals {
         }
         Ok(())
     }
+}
+
+fn write_meters(meters: &BTreeMap<(UsageKey, String), (i64, i64)>, connection: &Connection) -> rusqlite::Result<()> {
+    for ((key, meter), (before, seconds)) in meters {
+        if before != seconds {
+            connection
+                .prepare_cached(
+                    "INSERT INTO meters (month, number, tenant, meter, seconds) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (month, number, tenant, meter) DO UPDATE SET seconds = excluded.seconds",
+                )?
+                .execute((key.month, key.number, key.tenant, meter, seconds))?;
+        }
+    }
+    Ok(())
 }
 
 fn find(connection: &Connection, key: UsageKey) -> rusqlite::Result<Option<UsageRow>> {

@@ -14,7 +14,7 @@ use crate::domain::numbering::FourHundred;
 use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::Total;
 use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
-use crate::domain::rating::rate::{PackageUse, Rated, Unrated, rate_call};
+use crate::domain::rating::rate::{PackageUse, Rated, Unrated, Used, meter, rate_call};
 use crate::domain::rating::{CallRecord, MicroYuan};
 use crate::offline::Offline;
 
@@ -44,6 +44,8 @@ impl Terms {
 struct MonthUse {
     legs_charged: u64,
     seconds: u64,
+    /// Of these, by the meters of rates that look back on the month.
+    metered: BTreeMap<String, u64>,
     voice: MicroYuan,
 }
 
@@ -88,8 +90,18 @@ impl Rater {
         let month = terms.book.month_of(record.started_at());
         let used = self.used.entry((number, month)).or_default();
         let package = package_of_month(&[terms.span()], month)?;
-        let package = package.map(|terms| PackageUse { terms, used_seconds: used.seconds });
-        let rated = rate_call(&terms.book, package, record, record.distance())?;
+        let distance = record.distance();
+        let rated = if let Some(terms_of_month) = package {
+            let package = PackageUse { terms: terms_of_month, used_seconds: used.seconds };
+            rate_call(&terms.book, Used::Package(package), record, distance)?
+        } else if let Some(meter) = meter(&terms.book, record, distance)? {
+            let metered = used.metered.entry(meter.to_string()).or_default();
+            let rated = rate_call(&terms.book, Used::Metered(*metered), record, distance)?;
+            *metered = metered.saturating_add(rated.seconds());
+            rated
+        } else {
+            rate_call(&terms.book, Used::Nothing, record, distance)?
+        };
         used.seconds = used.seconds.saturating_add(rated.seconds());
         if let Some(charge) = &rated.charge {
             used.legs_charged += 1;

@@ -20,6 +20,8 @@ struct Version {
     increments: (i64, i64),
     /// Local, long distance, unknown: per minute.
     rates: [i64; 3],
+    /// Of local calls: minutes of the month, and hundredths of a percent off what lies beyond them.
+    steps: Vec<(i64, i64)>,
     schedule_fee: i64,
     /// By the day.
     recording_fee: i64,
@@ -38,6 +40,18 @@ fn yuan(micro: i64) -> String {
     format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000)
 }
 
+impl Version {
+    /// So many seconds by a rate, second for second where there are steps.
+    fn by_rate(&self, class: usize, seconds: i64) -> i64 {
+        let off = |second: i64| {
+            let reached = self.steps.iter().rev().find(|(minutes, _)| class == 0 && second >= minutes * 60);
+            reached.map_or(0, |(_, off)| *off)
+        };
+        let parts: i64 = (0..seconds).map(|second| 10_000 - off(second)).sum();
+        divided(i128::from(parts) * i128::from(self.rates[class]), 600_000, self.rounding)
+    }
+}
+
 impl Tariff {
     pub fn roll(dice: &mut Dice, name: &'static str, zone: Zone) -> Self {
         let versions = [day(2026, 1, 1), day(2026, 11, 20), day(2026, 12, 9)].map(|from| Version {
@@ -47,6 +61,11 @@ impl Tariff {
             platform_answer: dice.chance(30),
             increments: *dice.pick(&[(60, 60), (6, 6), (1, 1), (30, 6), (60, 1)]),
             rates: [dice.between(0, 999_999), dice.between(0, 999_999), dice.between(0, 999_999)],
+            steps: {
+                let (first, second) = (dice.clone().between(1, 8), dice.clone().between(9, 20));
+                let drawn = [(first, dice.clone().between(0, 10_000)), (second, dice.clone().between(0, 5_000))];
+                drawn[..usize::try_from(first % 3).unwrap()].to_vec()
+            },
             schedule_fee: dice.between(0, 20_000_000),
             recording_fee: dice.clone().between(0, 90_000_000),
             package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
@@ -60,6 +79,10 @@ impl Tariff {
             let at = |distance: &str, price: i64| {
                 let mut rate = rate(&distance.to_ascii_lowercase(), price);
                 rate["when"] = json!({"distance": [distance]});
+                if distance == "Local" && !version.steps.is_empty() {
+                    let step = |(minutes, off): &(i64, i64)| json!({"aboveMinutes": minutes, "percentOff": format!("{}.{:02}", off / 100, off % 100)});
+                    rate["volumeSteps"] = version.steps.iter().map(step).collect();
+                }
                 rate
             };
             let fee = |name: &str, price: i64| json!({"name": name, "monthly": yuan(price), "partialMonth": "Full"});
@@ -193,8 +216,8 @@ impl Record {
         Self { ended: self.ended + 1, ..self.clone() }
     }
 
-    /// Seconds charged and the price per minute without a package.
-    fn charged(&self, tariff: &Tariff) -> Option<(i64, i64)> {
+    /// Seconds charged and the class that decides the price per minute without a package.
+    fn charged(&self, tariff: &Tariff) -> Option<(i64, usize)> {
         let version = tariff.at(self.started.div_euclid(1_000));
         let (from, class) = match (version.platform_answer, self.leg) {
             (true, 0) => (self.platform_answered?, 2),
@@ -214,7 +237,7 @@ impl Record {
         while seconds * 1_000 < milliseconds {
             seconds += if seconds == 0 { first } else { next };
         }
-        Some((seconds, version.rates[class]))
+        Some((seconds, class))
     }
 }
 
@@ -282,6 +305,7 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
         totals.extend(fees(number, tariffs).map(|(month, fees)| ((place, month), fees)));
     }
     let mut calls: BTreeMap<(usize, i64, usize), Vec<&Record>> = BTreeMap::new();
+    let mut local: BTreeMap<(usize, i64, &str, i64), i64> = BTreeMap::new();
     for record in records {
         let number = &numbers[record.number];
         let started = record.started.div_euclid(1_000);
@@ -289,7 +313,7 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
         let month = tariff.zone.month(started);
         calls.entry((record.number, month, record.call)).or_default().push(record);
         let total = totals.entry((record.number, month)).or_default();
-        let Some((seconds, per_minute)) = record.charged(tariff) else { continue };
+        let Some((seconds, class)) = record.charged(tariff) else { continue };
         // A package taken or left within the month counts from the next.
         let (terms, of_month) = if month == NOVEMBER { (number.terms[0], NOW) } else { (number.terms[1], LATER) };
         if terms.package {
@@ -300,7 +324,12 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
             };
             total.voice += price(total.charged_seconds + seconds) - price(total.charged_seconds);
         } else {
-            total.voice += sixtieth(i128::from(seconds) * i128::from(per_minute), tariff.at(started).rounding);
+            let version = tariff.at(started);
+            let stepped = class == 0 && !version.steps.is_empty();
+            let used = local.entry((record.number, month, tariff.name, version.from)).or_default();
+            let before = if stepped { *used } else { 0 };
+            total.voice += version.by_rate(class, before + seconds) - version.by_rate(class, before);
+            *used += if stepped { seconds } else { 0 };
         }
         total.charged_seconds += seconds;
     }

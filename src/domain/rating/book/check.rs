@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::document::{
-    PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument, WhenDocument,
+    PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument, VolumeStepDocument,
+    WhenDocument,
 };
 use super::{Function, Package, PriceBook, Rate, Times, Version};
 use crate::domain::calendar::{DEFAULT_ZONE, Schedule, ScheduleError, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::rating::charge::DistanceClass;
 use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
+use crate::domain::rating::volume::{ParsePercentError, VolumeStep, VolumeSteps};
 use crate::domain::routing::document::{Day, PeriodDocument, RangeDocument, ScheduleDocument};
 
 /// Most entries in any list of a price book.
@@ -56,6 +58,12 @@ pub enum PriceBookError {
     SameName { at: String, name: String },
     #[error("{at}: the last rate {name:?} must match every call; give it no `when`")]
     LastRate { at: String, name: String },
+    #[error("{at}: not a discount")]
+    Percent { at: String, source: ParsePercentError },
+    #[error("{at}: list the steps upwards and each aboveMinutes once")]
+    StepsOrder { at: String },
+    #[error("{at}: a least charge and discounts by volume do not go together: remove minimumCharge or volumeSteps")]
+    StepsAndLeast { at: String },
 }
 
 /// Checks a document and parses its prices.
@@ -120,16 +128,39 @@ fn check_rate(at: &str, zone: &str, rate: &RateDocument) -> Result<Rate, PriceBo
     let when = rate.when.as_ref().unwrap_or(&nothing);
     let optional =
         |member: &str, text: Option<&String>| text.map(|text| price(&format!("{at}.{member}"), text)).transpose();
+    let minimum_charge = optional("minimumCharge", rate.minimum_charge.as_ref())?;
+    let volume_steps = check_steps(&format!("{at}.volumeSteps"), &rate.volume_steps)?;
+    if minimum_charge.is_some() && !volume_steps.is_empty() {
+        return Err(PriceBookError::StepsAndLeast { at: at.to_owned() });
+    }
     Ok(Rate {
         name: rate.name.as_str().into(),
         distances: when.distance.clone(),
         lines: when.destination_type.clone(),
         times: check_times(&format!("{at}.when.timeOfDay"), zone, &when.time_of_day)?,
         free_seconds: whole(&format!("{at}.freeSeconds"), rate.free_seconds.unwrap_or(0), 0, MOST_FREE_SECONDS)?,
-        minimum_charge: optional("minimumCharge", rate.minimum_charge.as_ref())?,
+        minimum_charge,
+        volume_steps,
         caller_per_minute: optional("perMinute.caller", rate.per_minute.caller.as_ref())?,
         enterprise_per_minute: price(&format!("{at}.perMinute.enterprise"), &rate.per_minute.enterprise)?,
     })
+}
+
+fn check_steps(at: &str, written: &[VolumeStepDocument]) -> Result<VolumeSteps, PriceBookError> {
+    counted(at, written, 0)?;
+    let mut steps: Vec<VolumeStep> = Vec::with_capacity(written.len());
+    for (index, step) in written.iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        let above_minutes = whole(&format!("{at}.aboveMinutes"), step.above_minutes, 0, MOST_MINUTES)?;
+        let percent_off = step.percent_off.parse();
+        let percent_off =
+            percent_off.map_err(|source| PriceBookError::Percent { at: format!("{at}.percentOff"), source })?;
+        if steps.last().is_some_and(|before| before.above_minutes >= above_minutes) {
+            return Err(PriceBookError::StepsOrder { at });
+        }
+        steps.push(VolumeStep { above_minutes, percent_off });
+    }
+    Ok(steps.into())
 }
 
 /// Ranges of a week are a timetable with one period; what may stand in one is told by the timetable.
@@ -294,6 +325,21 @@ mod tests {
                 "unknown-area, per",
                 "unknown-area, when: {destinationType: [Mobile, Fixed]}, per",
                 "versions[1].voice.rates[2]: the last",
+            ),
+            (
+                "name: local, when",
+                "name: local, volumeSteps: [{aboveMinutes: 9, percentOff: \"5\"}, {aboveMinutes: 9, percentOff: \"6\"}], when",
+                "versions[1].voice.rates[0].volumeSteps[1]: list the steps upwards",
+            ),
+            (
+                "name: local, when",
+                "name: local, volumeSteps: [{aboveMinutes: 9, percentOff: \"101\"}], when",
+                "versions[1].voice.rates[0].volumeSteps[0].percentOff: not a discount",
+            ),
+            (
+                "name: local, when",
+                "name: local, minimumCharge: \"1\", volumeSteps: [{aboveMinutes: 9, percentOff: \"5\"}], when",
+                "versions[1].voice.rates[0]: a least charge and discounts",
             ),
             ("minutes: 2000", "minutes: -1", "versions[1].packages[1].minutes: -1 is out of range"),
             ("\"0.08\"", "\"1000000.01\"", "versions[1].packages[1].thenPerMinute: 1000000.01 is no price"),

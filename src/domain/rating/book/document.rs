@@ -7,7 +7,6 @@
 //! [`PriceBook::new`]: super::PriceBook::new
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::domain::digest::Digest;
 use crate::domain::numbering::LineClass;
@@ -103,9 +102,18 @@ pub struct RateDocument {
     /// Least charge, in yuan, of a call that lasts beyond its free seconds; default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_charge: Option<String>,
-    /// Read and kept, not served yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume_steps: Option<Value>,
+    /// Discounts by minutes of the month, upwards; default none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volume_steps: Vec<VolumeStepDocument>,
+}
+
+/// A discount and the minutes of the month beyond which it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VolumeStepDocument {
+    pub above_minutes: i64,
+    /// `10`, `12.5`
+    pub percent_off: String,
 }
 
 /// Every member that is present must match.

@@ -18,12 +18,13 @@ pub use check::PriceBookError;
 pub use document::{
     ChargeFrom, FunctionDocument, IncrementsDocument, MessagesDocument, MinimumMonthlyDocument, PackageDocument,
     PerMinuteDocument, PriceBookDocument, RateDocument, RollOver, TaxDocument, TimeOfDayDocument, VersionDocument,
-    VoiceDocument, WhenDocument,
+    VoiceDocument, VolumeStepDocument, WhenDocument,
 };
-pub use unserved::{not_yet_charged, not_yet_supported};
+pub use unserved::not_yet_charged;
 
 use super::charge::{DistanceClass, PartialMonth, PriceSource};
 use super::money::{MicroYuan, Rounding};
+use super::volume::VolumeSteps;
 use crate::domain::calendar::{Month, Schedule};
 use crate::domain::digest::Digest;
 use crate::domain::numbering::LineClass;
@@ -78,6 +79,7 @@ pub struct Rate {
     /// Information only.
     pub caller_per_minute: Option<MicroYuan>,
     pub enterprise_per_minute: MicroYuan,
+    pub volume_steps: VolumeSteps,
 }
 
 /// Ranges of a week.
@@ -197,6 +199,11 @@ impl Version {
         (self.first_seconds, self.next_seconds)
     }
 
+    /// Whether some rate looks back on the month.
+    pub(super) fn has_volume_steps(&self) -> bool {
+        self.rates.iter().any(|rate| !rate.volume_steps.is_empty())
+    }
+
     /// The first rate that matches. A checked book has one for every call.
     pub fn rate_for(&self, call: &CallTraits) -> Option<&Rate> {
         self.rates.iter().find(|rate| rate.prices(call))
@@ -274,14 +281,8 @@ mod tests {
     fn what_nobody_charges_yet_is_named() {
         let members = ["messages", "minimumMonthly", "tax"].map(|member| format!("versions[1].{member}"));
         assert_eq!(not_yet_charged(&document(TARIFF)), members);
-        assert!(not_yet_supported(&document(TARIFF)).is_empty());
-
-        let later = TARIFF.replace("rollOver: None", "rollOver: NextMonth").replace(
-            "{name: flat, perMinute",
-            "{name: flat, volumeSteps: [{aboveMinutes: 9, percentOff: \"5\"}], perMinute",
-        );
+        let later = TARIFF.replace("rollOver: None", "rollOver: NextMonth");
         assert!(not_yet_charged(&document(&later)).contains(&"versions[1].packages[1].rollOver".to_owned()));
-        assert_eq!(not_yet_supported(&document(&later)), ["versions[0].voice.rates[0].volumeSteps"]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Members of a price book that are accepted as text and not reckoned with yet: named, never ignored in silence.
 //!
-//! The contract tells two cases apart. A member that would only add money is *not charged yet* and the tariff works
-//! without it. A member without which a call would cost more than the tariff says, or another price than it says, is
-//! *not supported yet*: a tariff that has one must not be used.
+//! A tariff works without a member that would only add money. There is none left without which a call would cost more than
+//! the tariff says: such a tariff must not be used.
 
 use super::document::{PriceBookDocument, RollOver, VersionDocument};
 
@@ -24,20 +23,6 @@ pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
         }
         if version.tax.is_some() {
             found.push("tax".to_owned());
-        }
-        found
-    })
-}
-
-/// Paths of the members that would lower or change a price (`Accepted=False, NotYetSupported`):
-/// `versions[0].voice.rates[1].volumeSteps`.
-pub fn not_yet_supported(book: &PriceBookDocument) -> Vec<String> {
-    paths(book, |version| {
-        let mut found: Vec<String> = Vec::new();
-        for (at, rate) in version.voice.rates.iter().enumerate() {
-            if rate.volume_steps.is_some() {
-                found.push(format!("voice.rates[{at}].volumeSteps"));
-            }
         }
         found
     })

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::domain::digest::Digest;
@@ -101,6 +101,22 @@ pub(crate) fn prices(per_minute: &str) -> Prices {
     }))
     .unwrap();
     Prices { format: FORMAT, tariff: "standard".to_owned(), book: RawValue::from_string(document.canonical()).unwrap() }
+}
+
+/// [`prices`] of which a member is something else.
+pub(crate) fn prices_with(per_minute: &str, spoil: impl FnOnce(&mut Value)) -> Prices {
+    let mut value: Value = serde_json::from_str(prices(per_minute).book.get()).unwrap();
+    spoil(&mut value);
+    let document: PriceBookDocument = serde_json::from_value(value).unwrap();
+    Prices { book: RawValue::from_string(document.canonical()).unwrap(), ..prices(per_minute) }
+}
+
+/// A tenth off beyond 5 minutes of the month, a half beyond 20.
+pub(crate) fn stepped() -> Prices {
+    prices_with("0.60", |book| {
+        book["versions"][0]["voice"]["rates"][0]["volumeSteps"] =
+            json!([{"aboveMinutes": 5, "percentOff": "10"}, {"aboveMinutes": 20, "percentOff": "50"}]);
+    })
 }
 
 pub(crate) fn digest(prices: &Prices) -> String {

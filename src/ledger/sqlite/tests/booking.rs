@@ -1,5 +1,8 @@
-use super::bench::{Bench, LegOf, NUMBER, at, binding, now, part, prices};
+use serde_json::Value;
+
+use super::bench::{Bench, LegOf, NUMBER, at, binding, digest, now, part, prices, prices_with, stepped};
 use crate::domain::rating::MicroYuan;
+use crate::domain::routing::document::Prices;
 use crate::ledger::{Booking, Ledger as _, LedgerError, Received, Retried, UnratedCount, UnratedReason};
 
 fn yuan(text: &str) -> MicroYuan {
@@ -224,4 +227,28 @@ async fn more_requests_than_may_wait_are_told_to_come_again() {
     }
     assert!(busy > 0);
     assert_eq!(bench.usage(NUMBER).await.calls.offered, 1);
+}
+
+#[tokio::test]
+async fn a_discount_goes_on_with_the_month_through_an_edition_that_leaves_its_version_alone() {
+    let bench = Bench::new();
+    let first = stepped();
+    let mut edited: Value = serde_json::from_str(first.book.get()).unwrap();
+    let mut later = edited["versions"][0].clone();
+    later["effectiveFrom"] = "2026-12-01".into();
+    edited["versions"].as_array_mut().unwrap().push(later);
+    let edited = prices_with("0.60", |book| *book = edited);
+    assert_ne!(digest(&first), digest(&edited));
+    let held = |prices: &Prices| part("", vec![binding(NUMBER, "acme", prices)]);
+    for prices in [&first, &edited] {
+        bench.ledger().keep_price_book(prices.clone(), now()).await.unwrap();
+    }
+    bench.ledger().apply_bindings(held(&first), at("2026-11-01T00:00:00+08:00")).await.unwrap();
+    bench.ledger().apply_bindings(held(&edited), at("2026-11-23T12:00:00+08:00")).await.unwrap();
+    let after = LegOf { started_at: at("2026-11-24T10:00:00+08:00"), ..LegOf::call("after", 240) };
+    assert_eq!(bench.book(vec![LegOf::call("before", 240).received()]).await, [Booking::Booked]);
+    let told = bench.ledger().book(vec![after.received()], at("2026-11-25T00:00:00+08:00")).await.unwrap();
+    assert_eq!(told, [Booking::Booked]);
+    // Five minutes in full, three less a tenth.
+    assert_eq!(bench.usage(NUMBER).await.charges.voice.to_string(), "4.62");
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::bench::{Bench, LegOf, NUMBER, OTHER_NUMBER, at, binding, now, part, prices};
+use super::bench::{Bench, LegOf, NUMBER, OTHER_NUMBER, at, binding, now, part, prices, stepped};
 use crate::domain::rating::Charge;
 use crate::domain::rating::book::PriceBook;
 use crate::ledger::{Booking, Ledger as _, Usage};
@@ -49,7 +49,7 @@ fn distinct(drawn: Vec<Drawn>) -> Vec<Drawn> {
 }
 
 /// Totals by the words of the contract, from the legs alone: calls offered and answered, seconds, voice in micro-yuan.
-/// The first number pays by the minute, the second has a package of 10 minutes.
+/// The first number pays by the minute, with discounts by volume; the second has a package of 10 minutes.
 fn expected(legs: &[Drawn]) -> BTreeMap<bool, (u64, u64, u64, i64)> {
     let mut totals = BTreeMap::new();
     for second_number in [false, true] {
@@ -58,7 +58,17 @@ fn expected(legs: &[Drawn]) -> BTreeMap<bool, (u64, u64, u64, i64)> {
         let answered: BTreeSet<u8> = of.iter().filter(|leg| leg.answered_for.is_some()).map(|leg| leg.call).collect();
         let charged = of.iter().filter(|leg| leg.leg > 0).filter_map(|leg| leg.answered_for);
         let minutes: i64 = charged.map(|seconds| (seconds + 59) / 60).sum();
-        let voice = if second_number { 5_000_000 + (minutes - 10).max(0) * 120_000 } else { minutes * 600_000 };
+        let of_minute = |nth: i64| {
+            if nth < 5 {
+                600_000
+            } else if nth < 20 {
+                540_000
+            } else {
+                300_000
+            }
+        };
+        let voice =
+            if second_number { 5_000_000 + (minutes - 10).max(0) * 120_000 } else { (0..minutes).map(of_minute).sum() };
         let seconds = u64::try_from(minutes * 60).unwrap();
         totals.insert(second_number, (offered.len() as u64, answered.len() as u64, seconds, voice));
     }
@@ -67,7 +77,7 @@ fn expected(legs: &[Drawn]) -> BTreeMap<bool, (u64, u64, u64, i64)> {
 
 async fn book_all(batches: Vec<Vec<LegOf>>) -> (Bench, Vec<Vec<Booking>>) {
     let bench = Bench::new();
-    let prices = prices("0.60");
+    let prices = stepped();
     bench.ledger().keep_price_book(prices.clone(), now()).await.unwrap();
     let mut packaged = binding(OTHER_NUMBER, "acme", &prices);
     packaged.package = Some("m10".to_owned());
