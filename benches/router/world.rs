@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use fourhundred::domain::digest::Digest;
+use fourhundred::domain::routing::document::Part;
 use fourhundred::domain::routing::place;
 use fourhundred::workers::house::stored_name;
 use fourhundred::workers::plan::{Offer, PlanStore, Verdict};
@@ -84,7 +85,9 @@ fn leaf(tenant: u64, numbers: u64, ring: u64, rules: Rules) -> Named {
         ]}},
         "numbers": entries,
     });
-    (stored_name("telephony", &place::part_name("east", &namespace, "n")), text.to_string())
+    // As the operator writes it.
+    let part: Part = serde_json::from_str(&text.to_string()).unwrap();
+    (stored_name("telephony", &place::part_name("east", &namespace, "n")), serde_json::to_string(&part).unwrap())
 }
 
 /// Every part of a plan of so many numbers.

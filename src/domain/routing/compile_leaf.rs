@@ -1,13 +1,16 @@
 //! From the document of a leaf to its compiled form; one that does not stand is refused whole. Pure.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use serde_json::value::RawValue;
 
 use super::caller_lists::CallerSet;
 use super::compile::{Compiler, Violation};
 use super::compiled::{Common, CompiledDestination, CompiledEntry, CompiledOverride, GatewayId};
 use super::document::{NumberEntry, Numbers, OverrideEntry};
-use super::leaf::{CompiledCap, CompiledLeaf, LeafHeader, LeafKey, Passing, Place, ROWS_AT_MOST, Row};
+use super::leaf::{CompiledCap, CompiledLeaf, LeafHeader, LeafKey, Lines, Passing, Place, ROWS_AT_MOST, Row};
 use super::load::{Beside, FindCallers, LoadError};
 use super::schedules::compile_schedules;
 use super::shared::Shared;
@@ -16,7 +19,11 @@ use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
 
 /// Compiles a leaf of numbers.
-pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -> Result<CompiledLeaf, LoadError> {
+pub(super) fn compile_leaf<Text: Borrow<RawValue>>(
+    leaf: &Numbers<Text>,
+    digest: Digest,
+    beside: Beside<'_>,
+) -> Result<CompiledLeaf, LoadError> {
     let fault = |field: &str, sentence: String| LoadError::Leaf {
         namespace: leaf.namespace.clone(),
         field: field.to_owned(),
@@ -40,9 +47,10 @@ pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -
         lists: compile_lists(leaf, beside.callers)?,
     };
     let mut building = Building::new(Extras::of(leaf), leaf.numbers.len());
-    for (position, raw) in leaf.numbers.iter().enumerate() {
+    for (position, text) in leaf.numbers.iter().enumerate() {
+        // One after the other: the next takes the memory of the one before.
         let entry: NumberEntry =
-            serde_json::from_str(raw.get()).map_err(|source| LoadError::Entry { position, source })?;
+            serde_json::from_str(text.borrow().get()).map_err(|source| LoadError::Entry { position, source })?;
         if !building.number(&entry, &named)? {
             return Err(fault("numbers", format!("{} stands out of order or twice", entry.number)));
         }
@@ -56,7 +64,7 @@ pub(super) fn compile_leaf(leaf: &Numbers, digest: Digest, beside: Beside<'_>) -
     Ok(building.finish(header(leaf, digest), callers, schedules))
 }
 
-fn header(leaf: &Numbers, digest: Digest) -> LeafHeader {
+fn header<Text>(leaf: &Numbers<Text>, digest: Digest) -> LeafHeader {
     LeafHeader {
         key: LeafKey { gateway: leaf.gateway.clone(), namespace: leaf.namespace.clone(), path: leaf.leaf.clone() },
         gateway: GatewayId::of(&leaf.gateway),
@@ -67,8 +75,8 @@ fn header(leaf: &Numbers, digest: Digest) -> LeafHeader {
     }
 }
 
-fn compile_lists<'l>(
-    leaf: &'l Numbers,
+fn compile_lists<'l, Text>(
+    leaf: &'l Numbers<Text>,
     callers: FindCallers<'_>,
 ) -> Result<BTreeMap<&'l str, Common<CallerSet>>, LoadError> {
     let mut lists = BTreeMap::new();
@@ -98,7 +106,7 @@ struct Extras<'a> {
 }
 
 impl<'a> Extras<'a> {
-    fn of(leaf: &'a Numbers) -> Self {
+    fn of<Text>(leaf: &'a Numbers<Text>) -> Self {
         let mut overrides: BTreeMap<&str, Vec<&OverrideEntry>> = BTreeMap::new();
         for entry in &leaf.overrides {
             overrides.entry(&entry.number).or_default().push(entry);
@@ -194,9 +202,8 @@ impl<'a> Building<'a> {
         self.rows.push(Row {
             number,
             destinations: u32::try_from(self.destinations.len()).map_err(|_| too_many("destinations"))?,
-            destination_count: u8::try_from(destinations.len()).map_err(|_| too_many("destinations"))?,
+            lines: Lines::of(&destinations).ok_or_else(|| too_many("destinations"))?,
             state: entry.state,
-            lines_repeat: CompiledDestination::repeat(&destinations),
             entry: *self.entries.entry(ways).or_insert(next),
             schedule: schedule.map_or(Place::NONE, |(at, _)| Place::at(at)),
             passing,

@@ -140,6 +140,7 @@ impl AreaSet {
 
 /// A rule; what is `None` matches every call. A call reads several of them, so one is no larger than it must be.
 #[derive(Debug, PartialEq, Eq, Hash)]
+#[repr(align(64))]
 pub struct CompiledRule {
     pub name: Name,
     pub periods: PeriodSet,

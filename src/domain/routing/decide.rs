@@ -231,12 +231,12 @@ fn aim<'p>(
         CompiledTarget::Destination(index) => {
             if let Some(destination) = number.destinations.get(usize::from(*index)) {
                 trace.step(Step::Target, destination.name.as_deref().map_or(Finding::Number, Finding::Destination));
-                destinations.push(destination);
             }
+            destinations.push(*index);
         }
         CompiledTarget::Number(destination) => {
             trace.step(Step::Target, Finding::Number);
-            destinations.push(destination);
+            destinations = Destinations::of_own(number, destination);
         }
         CompiledTarget::Group(index) => {
             if let Some(group) = number.entry.groups.get(usize::from(*index)) {
@@ -267,13 +267,9 @@ fn line_up<'p>(
     group: &'p CompiledGroup,
     facts: &CallFacts<'_>,
     turns: &mut impl Turns,
-    into: &mut Destinations<'p>,
+    into: &mut Destinations<'_>,
 ) {
-    let mut push = |member: Option<&u16>| {
-        if let Some(destination) = member.and_then(|index| number.destinations.get(usize::from(*index))) {
-            into.push(destination);
-        }
-    };
+    let mut push = |member: Option<&u16>| member.into_iter().for_each(|index| into.push(*index));
     let members = &*group.members;
     let key = || GroupKey::of(number.number, &group.name);
     match group.strategy {

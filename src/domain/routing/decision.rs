@@ -141,7 +141,12 @@ pub enum AfterLast<'p> {
 /// Destinations in order of preference, none twice, at most [`DESTINATIONS_AT_MOST`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Destinations<'p> {
-    items: [Option<&'p CompiledDestination>; DESTINATIONS_AT_MOST],
+    /// Of the number.
+    listed: &'p [CompiledDestination],
+    /// Which of them, in order.
+    order: [u16; DESTINATIONS_AT_MOST],
+    /// An override's own, before all others.
+    own: Option<&'p CompiledDestination>,
     room: u8,
     count: u8,
     lines_repeat: bool,
@@ -149,40 +154,51 @@ pub struct Destinations<'p> {
 
 impl<'p> Destinations<'p> {
     /// None yet, and room for as many as the number's tenant may have.
-    pub(super) fn of(number: &CompiledNumber<'_>) -> Self {
+    pub(super) fn of(number: &CompiledNumber<'p>) -> Self {
         let room = number.leaf.forwards_per_call.clamp(1, 9);
-        Self { room, lines_repeat: number.lines_repeat, ..Self::default() }
+        Self { listed: number.destinations, room, lines_repeat: number.lines_repeat, ..Self::default() }
     }
 
-    /// Adds one, unless there is no room or the same number stands already: a switch that walks contacts must not
-    /// call the same one twice (RFC 3261 §8.1.3.4). Where no two lines are the same, none is looked at.
-    pub(super) fn push(&mut self, destination: &'p CompiledDestination) {
-        let same = |earlier: &CompiledDestination| {
-            std::ptr::eq(earlier, destination) || (self.lines_repeat && earlier.number == destination.number)
+    /// One that the number does not list, alone.
+    pub(super) fn of_own(number: &CompiledNumber<'p>, own: &'p CompiledDestination) -> Self {
+        Self { own: Some(own), ..Self::of(number) }
+    }
+
+    /// Adds one of the number's, unless there is no room or the same line stands already: a switch that walks contacts
+    /// must not call the same one twice (RFC 3261 §8.1.3.4). Where no two lines are the same, none is looked at.
+    pub(super) fn push(&mut self, index: u16) {
+        let Some(destination) = self.listed.get(usize::from(index)) else { return };
+        let same = |earlier: &u16| {
+            let line = || self.listed.get(usize::from(*earlier)).is_some_and(|one| one.number == destination.number);
+            *earlier == index || (self.lines_repeat && line())
         };
-        if self.is_full() || self.iter().any(same) {
+        if self.is_full() || self.in_order().iter().any(same) {
             return;
         }
-        if let Some(slot) = self.items.get_mut(usize::from(self.count)) {
-            *slot = Some(destination);
+        if let Some(slot) = self.order.get_mut(usize::from(self.count)) {
+            *slot = index;
             self.count += 1;
         }
     }
 
+    fn in_order(&self) -> &[u16] {
+        self.order.get(..usize::from(self.count)).unwrap_or_default()
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.count >= self.room
+        self.len() >= usize::from(self.room)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'p CompiledDestination> + '_ {
-        self.items.iter().copied().flatten()
+        self.own.into_iter().chain(self.in_order().iter().filter_map(|index| self.listed.get(usize::from(*index))))
     }
 
     pub fn len(&self) -> usize {
-        usize::from(self.count)
+        usize::from(self.count) + usize::from(self.own.is_some())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 }
 

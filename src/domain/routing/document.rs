@@ -70,9 +70,11 @@ impl<'de> Deserialize<'de> for Part {
 pub const PART_KEY: &str = "part.json";
 
 /// A leaf of one tenant namespace's numbers at one gateway.
+///
+/// `Text` is an entry's: its own, or a piece of the part's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Numbers {
+pub struct Numbers<Text = Box<RawValue>> {
     pub format: u32,
     /// `NAMESPACE/NAME` of the gateway.
     pub gateway: String,
@@ -91,7 +93,7 @@ pub struct Numbers {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub caller_lists: BTreeMap<String, CallerListDocument>,
     /// [`NumberEntry`] texts, ordered by number; kept raw so that an entry can be carried over byte for byte.
-    pub numbers: Vec<Box<RawValue>>,
+    pub numbers: Vec<Text>,
     /// Active and coming overrides, ordered by number, then precedence (the first that holds at the instant wins).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<OverrideEntry>,

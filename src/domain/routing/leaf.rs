@@ -1,6 +1,6 @@
 //! A part of the plan with numbers, as a decision reads it. Pure.
 //!
-//! A number is a row of twenty bytes that says where in its leaf everything else of it stands. So a look-up in a plan of
+//! A number is a row of sixteen bytes that says where in its leaf everything else of it stands. So a look-up in a plan of
 //! many numbers reads the row, which may be in nobody's cache, and then what the tenant's other calls have read before it.
 
 use std::ops::Range;
@@ -25,17 +25,18 @@ pub struct LeafKey {
     pub path: String,
 }
 
-/// What the numbers of a leaf have in common.
+/// What the numbers of a leaf have in common; what every call asks stands first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(C)]
 pub struct LeafHeader {
-    pub key: LeafKey,
     pub gateway: GatewayId,
-    /// Of the part's text.
-    pub digest: Digest,
-    pub tenant: String,
     pub tenant_state: TenantState,
     /// 1 to 9.
     pub forwards_per_call: u8,
+    /// Of the part's text.
+    pub digest: Digest,
+    pub key: LeafKey,
+    pub tenant: String,
 }
 
 /// Numbers of one leaf, at most: what a row has to tell them and theirs apart.
@@ -48,18 +49,39 @@ const NONE: u16 = u16::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) number: FourHundred,
+    /// Where its destinations begin.
     pub(super) destinations: u32,
-    pub(super) destination_count: u8,
+    pub(super) lines: Lines,
     pub(super) state: NumberState,
-    /// Whether two of its destinations have one number.
-    pub(super) lines_repeat: bool,
     pub(super) entry: u16,
     pub(super) schedule: Place,
     pub(super) passing: Place,
 }
 
 // Every call reads one, and few fit into a cache: the larger they are, the more calls wait for memory.
-const _: () = assert!(size_of::<Row>() <= 20);
+const _: () = assert!(size_of::<Row>() <= 16);
+
+/// How many destinations a number has, and whether two of them have one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lines(u8);
+
+impl Lines {
+    const REPEAT: u8 = 1 << 7;
+
+    /// `None`: more than a row can tell.
+    pub(super) fn of(destinations: &[CompiledDestination]) -> Option<Self> {
+        let count = u8::try_from(destinations.len()).ok().filter(|count| *count < Self::REPEAT)?;
+        Some(Self(if CompiledDestination::repeat(destinations) { count | Self::REPEAT } else { count }))
+    }
+
+    fn count(self) -> usize {
+        usize::from(self.0 & !Self::REPEAT)
+    }
+
+    fn repeat(self) -> bool {
+        self.0 & Self::REPEAT != 0
+    }
+}
 
 /// Where in a list something stands that not every number has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +117,22 @@ pub struct CompiledCap {
     pub zone: TimeZone,
 }
 
-/// A part of the plan with numbers, compiled.
+/// A part of the plan with numbers, compiled. What every call reads of it stands in the first two lines of the processor's
+/// cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct CompiledLeaf {
+    /// None twice.
+    pub(super) entries: Box<[CompiledEntry]>,
+    /// Each number's after those of the number before it.
+    pub(super) destinations: Box<[CompiledDestination]>,
+    pub(super) schedules: Box<[Arc<Schedule>]>,
+    pub(super) passing: Box<[Passing]>,
     pub header: LeafHeader,
     /// Parts with callers that it names, ascending.
     pub callers: Vec<Digest>,
     /// Ordered by number.
     pub(super) rows: Box<[Row]>,
-    pub(super) schedules: Box<[Arc<Schedule>]>,
-    /// None twice.
-    pub(super) entries: Box<[CompiledEntry]>,
-    /// Each number's after those of the number before it.
-    pub(super) destinations: Box<[CompiledDestination]>,
-    pub(super) passing: Box<[Passing]>,
     /// Of the `FourHundredNumber` objects, one after the other, and where each ends.
     pub(super) names: Box<str>,
     pub(super) name_ends: Box<[u32]>,
@@ -135,10 +159,10 @@ impl CompiledLeaf {
         Some(CompiledNumber {
             number: row.number,
             state: row.state,
-            lines_repeat: row.lines_repeat,
+            lines_repeat: row.lines.repeat(),
             entry: self.entries.get(usize::from(row.entry))?,
             schedule: row.schedule.of(&self.schedules).map(AsRef::as_ref),
-            destinations: self.destinations.get(first..first + usize::from(row.destination_count))?,
+            destinations: self.destinations.get(first..first + row.lines.count())?,
             passing: row.passing.of(&self.passing),
             leaf: &self.header,
             within: self,

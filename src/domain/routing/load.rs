@@ -4,8 +4,11 @@
 //! carries the schedules and calendars that it names; only callers of lists stand in parts of their own, and a leaf that
 //! names some waits for them.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::value::RawValue;
 
 use super::compile::Violation;
 use super::compile_leaf::compile_leaf;
@@ -82,9 +85,21 @@ pub fn load(text: &str, callers: FindCallers<'_>) -> Result<LoadedPart, LoadErro
 
 /// [`load`] where the text's digest is known, and other parts are.
 pub(crate) fn load_as(text: &str, digest: Digest, beside: Beside<'_>) -> Result<LoadedPart, LoadError> {
+    if let Some(numbers) = numbers_of(text) {
+        return Ok(LoadedPart::Routing(load_numbers(&numbers, digest, beside)?));
+    }
     let part: Part =
         serde_json::from_str(text).map_err(|error| newer_format(text).unwrap_or(LoadError::Json(error)))?;
     load_part(part, digest, beside)
+}
+
+/// A leaf as it is written, read in one go; whatever else it may be, and whatever is wrong with it, is found out by the
+/// long way.
+fn numbers_of(text: &str) -> Option<Numbers<&RawValue>> {
+    text.starts_with(r#"{"part":"numbers","#)
+        .then(|| serde_json::from_str(text).ok())
+        .flatten()
+        .filter(|numbers: &Numbers<&RawValue>| (1..=FORMAT).contains(&numbers.format))
 }
 
 /// A later format may not parse at all; then its number is the better answer.
@@ -126,7 +141,11 @@ fn load_head(head: &Head, digest: Digest) -> Result<CompiledPart, LoadError> {
     Ok(CompiledPart::Head(Arc::new(CompiledHead::compile(head, digest)?)))
 }
 
-fn load_numbers(numbers: &Numbers, digest: Digest, beside: Beside<'_>) -> Result<CompiledPart, LoadError> {
+fn load_numbers(
+    numbers: &Numbers<impl Borrow<RawValue>>,
+    digest: Digest,
+    beside: Beside<'_>,
+) -> Result<CompiledPart, LoadError> {
     Ok(CompiledPart::Leaf(Arc::new(compile_leaf(numbers, digest, beside)?)))
 }
 

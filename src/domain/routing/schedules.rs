@@ -61,8 +61,8 @@ impl Known {
 }
 
 /// A leaf's schedules, by the names that its entries use.
-pub(super) fn compile_schedules<'l>(
-    leaf: &'l Numbers,
+pub(super) fn compile_schedules<'l, Text>(
+    leaf: &'l Numbers<Text>,
     known: &Schedules,
 ) -> Result<BTreeMap<&'l str, Arc<Schedule>>, LoadError> {
     let fault =
