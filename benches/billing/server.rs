@@ -105,6 +105,7 @@ async fn ledger(folder: &Path) -> Arc<dyn Ledger> {
         package: None,
         functions: Vec::new(),
         calls_per_month: None,
+        minimum_monthly: None,
     };
     let bindings = Bindings {
         format: FORMAT,

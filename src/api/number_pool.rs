@@ -91,8 +91,7 @@ pub struct Grade {
     /// ascending or descending run; `*` alone matches every number.
     #[schemars(schema_with = "scalars::number_pattern")]
     pub pattern: String,
-    /// Minimum spend of a month, where the tariff asks for one. None when absent. Not served yet: a tariff that asks
-    /// for one is told as FullyEnforced=False, NotYetCharged.
+    /// Minimum spend of a month, where the tariff asks for one (`minimumMonthly`). None when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scalars::money")]
     pub minimum_monthly: Option<String>,

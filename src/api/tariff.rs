@@ -88,8 +88,7 @@ pub struct TariffVersion {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(transform = keyed("name", 0, 64))]
     pub packages: Vec<Package>,
-    /// Minimum spend (低消); the amount comes from the number's grade. None is asked when absent. Not served yet: told as
-    /// FullyEnforced=False, NotYetCharged.
+    /// Minimum spend (低消); the amount comes from the number's grade. None is asked when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_monthly: Option<MinimumMonthly>,
     /// Tax on statements. Not served yet: told as FullyEnforced=False, NotYetCharged.

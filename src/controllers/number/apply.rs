@@ -17,6 +17,7 @@ use crate::controllers::key::Key;
 use crate::controllers::patience::Seat;
 use crate::controllers::plan::book::{Intent, Progress};
 use crate::controllers::plan::shard::{PlannedNumber, ShardKey};
+use crate::controllers::pool;
 use crate::controllers::tenant::Membership;
 use crate::controllers::world::World;
 use crate::domain::numbering::FourHundred;
@@ -148,7 +149,9 @@ pub fn intent(
             let entry = NumberEntry { number: asked.to_owned(), ..validated.entry.clone() };
             let since = claim.spec.claimed_at.parse::<Timestamp>().unwrap_or(now);
             let bound = refs.price_book.as_ref().and_then(|book| book.as_ref().ok()).map(|book| {
-                let binding = build::binding(number, asked, &claim.spec.tenant, since, book.digest.to_string());
+                let minimum = refs.pool.as_deref().and_then(|pool| pool::minimum_of(pool, claim, value));
+                let prices = (book.digest.to_string(), minimum);
+                let binding = build::binding(number, asked, &claim.spec.tenant, since, prices);
                 (binding, book.clone())
             });
             let schedule = validated.schedule.clone().map(|(digest, document)| (digest, Arc::new(document)));

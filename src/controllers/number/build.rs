@@ -82,7 +82,7 @@ pub fn binding(
     asked: &str,
     tenant: &str,
     since: Timestamp,
-    price_book: String,
+    (price_book, minimum_monthly): (String, Option<String>),
 ) -> BindingEntry {
     let spec = &object.spec;
     let mut functions: Vec<String> = spec.functions.iter().map(|function| format!("{function:?}")).collect();
@@ -101,6 +101,7 @@ pub fn binding(
             .as_ref()
             .and_then(|limits| limits.calls_per_month)
             .and_then(|calls| u32::try_from(calls).ok()),
+        minimum_monthly,
     }
 }
 

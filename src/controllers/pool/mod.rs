@@ -11,9 +11,9 @@ use super::facts::Facts;
 use super::findings::{ConditionSet, Finding, accepted_and_ready, refuse};
 use super::key::{Key, ObjectMetaExt as _};
 use super::world::World;
-use crate::api::NumberPool;
 use crate::api::number_pool::{Grade, NumberPoolStatus};
 use crate::api::reasons as reason;
+use crate::api::{NumberClaim, NumberPool};
 use crate::domain::numbering::{FourHundred, VanityPattern};
 
 /// The pool's ranges as inclusive pairs of values; those that do not parse are left out (the check names them).
@@ -67,6 +67,14 @@ pub fn grade_of(pool: &NumberPool, number: FourHundred) -> Option<&Grade> {
         .grades
         .iter()
         .find(|grade| grade.pattern.parse::<VanityPattern>().is_ok_and(|pattern| pattern.matches(number)))
+}
+
+/// Least spend of a month that a claimed number's grade asks, in yuan: of the grade that it was claimed with, or that its
+/// pattern has now where there is no such grade any more.
+pub fn minimum_of(pool: &NumberPool, claim: &NumberClaim, number: FourHundred) -> Option<String> {
+    let claimed = claim.spec.grade.as_deref();
+    let named = pool.spec.grades.iter().find(|grade| Some(grade.name.as_str()) == claimed);
+    named.or_else(|| grade_of(pool, number))?.minimum_monthly.clone()
 }
 
 /// Brings a pool's status up to date.

@@ -21,7 +21,7 @@ use crate::domain::numbering::{Area, FourHundred};
 pub enum FeeClass {
     /// 开户费: once per number and tenant.
     Setup,
-    /// 通信费: calls, packages of minutes, downlink messages.
+    /// 通信费: calls, packages of minutes, downlink messages, minimum spend.
     Communication,
     /// 功能使用费: value-added functions, by the month.
     Function,
@@ -32,7 +32,7 @@ pub enum FeeClass {
 #[serde(rename_all = "camelCase")]
 pub enum Total {
     Setup,
-    /// Calls and packages of minutes.
+    /// Calls, packages of minutes and what tops a month up.
     Voice,
     Functions,
 }
@@ -91,6 +91,8 @@ pub enum ChargeKey {
     Function { number: FourHundred, tenant: String, function: String, month: Month },
     /// One day's part of a function's fee of a month, `Daily`, at one tenant.
     FunctionDay { number: FourHundred, tenant: String, function: String, month: Month, day: i8 },
+    /// What a month is topped up by, at one tenant, when so much has filled it.
+    MinimumSpend { number: FourHundred, tenant: String, month: Month, filled: MicroYuan },
 }
 
 impl fmt::Display for ChargeKey {
@@ -107,6 +109,9 @@ impl fmt::Display for ChargeKey {
             }
             Self::FunctionDay { number, tenant, function, month, day } => {
                 write!(f, "function/{number}/{month}-{day:02}/{tenant}/{function}")
+            }
+            Self::MinimumSpend { number, tenant, month, filled } => {
+                write!(f, "minimum/{number}/{month}/{tenant}/{filled}")
             }
         }
     }
@@ -196,6 +201,8 @@ pub enum Line {
         /// Days of the month.
         days: i8,
     },
+    /// 低消: `minimum` less what `filled` it, at least 0, less what the month was topped up by before.
+    MinimumSpend { minimum: MicroYuan, filled: MicroYuan, topped_up: MicroYuan },
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -233,9 +240,11 @@ impl Charge {
     /// The total of a number's status that this line adds to.
     pub fn total(&self) -> Total {
         match self.line {
-            Line::Voice { .. } | Line::VolumeVoice { .. } | Line::PackageVoice { .. } | Line::Package { .. } => {
-                Total::Voice
-            }
+            Line::Voice { .. }
+            | Line::VolumeVoice { .. }
+            | Line::PackageVoice { .. }
+            | Line::Package { .. }
+            | Line::MinimumSpend { .. } => Total::Voice,
             Line::Setup => Total::Setup,
             Line::Function { .. } | Line::FunctionDay { .. } => Total::Functions,
         }
@@ -247,7 +256,11 @@ impl Charge {
             Line::Voice { quantity, .. } | Line::VolumeVoice { quantity, .. } | Line::PackageVoice { quantity, .. } => {
                 quantity.seconds
             }
-            Line::Setup | Line::Package { .. } | Line::Function { .. } | Line::FunctionDay { .. } => 0,
+            Line::Setup
+            | Line::Package { .. }
+            | Line::Function { .. }
+            | Line::FunctionDay { .. }
+            | Line::MinimumSpend { .. } => 0,
         }
     }
 }

@@ -54,6 +54,16 @@ impl Charge {
                     side(*used_seconds)
                 )
             }
+            Line::MinimumSpend { minimum, filled, topped_up } => {
+                let before = if *topped_up == MicroYuan::ZERO {
+                    String::new()
+                } else {
+                    format!(", less {topped_up} booked before")
+                };
+                format!(
+                    "minimum spend {minimum} of the month, filled by {filled}: what lacks, at least 0{before}: {amount}"
+                )
+            }
             Line::Setup => format!("set-up fee, once per number and tenant: {amount}"),
             Line::Package { package } => format!("package {package:?}, the month in full: {amount}"),
             Line::Function { function } => format!("function {function:?}, the month in full: {amount}"),

@@ -14,6 +14,7 @@
 pub mod book;
 pub mod charge;
 mod explain;
+pub mod minimum;
 pub mod money;
 pub mod monthly;
 pub mod rate;

@@ -39,6 +39,8 @@ pub struct Span<'a> {
     pub package: Option<&'a str>,
     /// Functions subscribed.
     pub functions: &'a [String],
+    /// Least spend of a month that the number's grade asks.
+    pub minimum: Option<MicroYuan>,
 }
 
 /// Whose history the spans are.
@@ -77,11 +79,11 @@ pub enum Unpriced {
 
 /// The part of a span that lies in a month, as instants.
 #[derive(Debug, Clone, Copy)]
-struct Held<'a> {
+pub(super) struct Held<'a> {
     span: &'a Span<'a>,
     /// The span's place among those asked about.
-    index: usize,
-    from: Timestamp,
+    pub(super) index: usize,
+    pub(super) from: Timestamp,
     until: Timestamp,
 }
 
@@ -135,7 +137,7 @@ pub fn setup_charge(holder: Holder<'_>, book: &PriceBook, first_binding: Timesta
 }
 
 /// See the module's text.
-fn version_of_month(book: &PriceBook, month: Month, from: Timestamp) -> Option<&Version> {
+pub(super) fn version_of_month(book: &PriceBook, month: Month, from: Timestamp) -> Option<&Version> {
     let begins_in_month = || book.versions().iter().find(|version| Month::of_date(version.effective_from()) == month);
     book.version_at(month.first_instant(book.zone())).or_else(|| book.version_at(from)).or_else(begins_in_month)
 }
@@ -155,7 +157,7 @@ fn month_package<'a>(span: &Span<'a>, from: Timestamp, month: Month) -> Result<O
     }
 }
 
-fn in_month<'a>(spans: &'a [Span<'a>], month: Month) -> impl Iterator<Item = Held<'a>> {
+pub(super) fn in_month<'a>(spans: &'a [Span<'a>], month: Month) -> impl Iterator<Item = Held<'a>> {
     spans.iter().enumerate().filter_map(move |(index, span)| {
         let zone = span.book.zone();
         let from = span.from.max(month.first_instant(zone));

@@ -21,7 +21,7 @@ fn span<'a>(
     package: Option<&'a str>,
     functions: &'a [String],
 ) -> Span<'a> {
-    Span { from: instant(from), until: until.map(instant), book, package, functions }
+    Span { from: instant(from), until: until.map(instant), book, package, functions, minimum: None }
 }
 
 fn lines(monthly: &Monthly) -> Vec<String> {
@@ -225,7 +225,7 @@ proptest! {
         let at = |hour: i64| start + jiff::SignedDuration::from_hours(hour);
         let toggles: Vec<i64> = hours.into_iter().collect();
         let spans: Vec<Span<'_>> = toggles.chunks_exact(2).map(|pair| Span {
-            from: at(pair[0]), until: Some(at(pair[1])), book: &book, package: None, functions: &held,
+            from: at(pair[0]), until: Some(at(pair[1])), book: &book, package: None, functions: &held, minimum: None,
         }).collect();
         let whole = monthly_charges(holder(), &spans, month("2026-02"), instant(LATER));
         let early = monthly_charges(holder(), &spans, month("2026-02"), at(asked_after_hours));

@@ -2,6 +2,7 @@
 
 use super::book::{PriceBook, Version};
 use super::charge::{Charge, Line};
+use super::minimum::top_up;
 use super::money::MicroYuan;
 use super::monthly::amount_of_day;
 use super::rate::{cumulative_price, metered_price, rate_price};
@@ -26,6 +27,11 @@ impl Charge {
             Line::Setup => Some(version.setup_fee()),
             Line::Package { package } => version.package(package).map(|package| package.monthly),
             Line::Function { function } => version.function(function).map(|function| function.monthly),
+            // The amount is the grade's, which no book has.
+            Line::MinimumSpend { minimum, filled, topped_up } => {
+                version.minimum_spend()?;
+                top_up(*minimum, *filled)?.checked_sub(*topped_up)
+            }
             Line::FunctionDay { function, nth, days, .. } => {
                 amount_of_day(version.function(function)?, *nth, *days, version.rounding())
             }
@@ -52,7 +58,14 @@ mod tests {
         let holder = Holder { number: record.number(), tenant: "acme" };
         let functions = ["Recording", "Schedule"].map(str::to_owned);
         let from = instant("2026-11-05T00:00:00+08:00");
-        let span = Span { from, until: None, book, package: Some("m800"), functions: &functions };
+        let span = Span {
+            from,
+            until: None,
+            book,
+            package: Some("m800"),
+            functions: &functions,
+            minimum: Some("9999.00".parse().unwrap()),
+        };
         let rated = |used| rate_call(book, used, &record, DistanceClass::Unknown).unwrap().charge;
         let monthly = monthly_charges(holder, &[span], book.month_of(from), instant("2026-11-08T00:00:00Z"));
         let mut charges: Vec<Charge> = monthly.fees.into_iter().map(|fee| fee.charge).collect();

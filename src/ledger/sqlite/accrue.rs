@@ -1,4 +1,4 @@
-//! Fees that time brings: set-up, packages, functions.
+//! Fees that time brings: set-up, packages, functions, minimum spend.
 //!
 //! [`crate::domain::rating::monthly`] says what is due; each line's key lets it into the book once, so asking again, or
 //! after a crash, or a month late, comes to the same book.
@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::memory::{History, Memory, Tenure};
+use super::minimum;
 use super::post::{self, Posted, Posting};
+use super::totals::UsageKey;
 use super::value;
 use super::writer::Desk;
 use crate::domain::calendar::Month;
@@ -42,7 +44,13 @@ fn may_owe(memory: &Memory, history: &History, now: Timestamp) -> bool {
         return history.latest().is_some();
     };
     match &latest.terms {
-        None => through < latest.valid_from,
+        // Nothing more, once the month in which it was given back is over and looked at.
+        None => {
+            let before = history.held.iter().rev().find_map(|held| held.terms.as_ref());
+            let zone = before.and_then(|terms| memory.books.get(&terms.price_book)).map_or(&memory.zone, |b| b.zone());
+            let over = Month::of(latest.valid_from, zone).next().first_instant(zone);
+            through < latest.valid_from || (through < over && over <= now)
+        }
         Some(terms) => {
             let zone = memory.books.get(&terms.price_book).map_or(&memory.zone, |book| book.zone());
             through < latest.valid_from || (through < now && day(through, zone) != day(now, zone))
@@ -62,6 +70,8 @@ struct Due {
     unpriced: Vec<String>,
     /// A month, or the set-up, waits for its price book.
     waits: bool,
+    /// Months that are over, each with the account that held the number in it.
+    over: Vec<UsageKey>,
 }
 
 /// Books what one number owes up to `now`.
@@ -78,6 +88,13 @@ pub(super) fn number_fees(desk: &mut Desk<'_>, number: i64, now: Timestamp) -> R
             Posted::Booked => accrued.fees += 1,
             Posted::Known => {}
             Posted::OutOfRange => accrued.unpriced += 1,
+        }
+    }
+    for key in due.over {
+        match minimum::settle(desk, key, now)? {
+            Some(Posted::Booked) => accrued.fees += 1,
+            Some(Posted::OutOfRange) => accrued.unpriced += 1,
+            Some(Posted::Known) | None => {}
         }
     }
     // What waits is looked at again until its price book has come; lines booked meanwhile have their keys.
@@ -144,6 +161,10 @@ impl Question<'_> {
         let mut month = Month::of(since.max(first.from).min(self.now), self.zone(first));
         while month <= end {
             self.month(tenures, month, due);
+            if month < end {
+                let number = value::number_column(self.holder.number);
+                due.over.push(UsageKey { month: value::month_column(month), number, tenant: self.account });
+            }
             month = month.next();
         }
     }

@@ -16,6 +16,7 @@ use super::value;
 use super::writer::Desk;
 use crate::domain::digest::Digest;
 use crate::domain::numbering::FourHundred;
+use crate::domain::rating::MicroYuan;
 use crate::domain::routing::document::{BindingEntry, Bindings, FORMAT, Prices};
 use crate::ledger::{BindingChanges, Kept, LedgerError, WholeList};
 
@@ -151,6 +152,8 @@ fn parse(desk: &mut Desk<'_>, entry: &BindingEntry) -> Result<Entry, LedgerError
         .parse()
         .map_err(|error| LedgerError::Invalid(format!("binding of {}: {error}", entry.number)))?;
     let account = desk.memory.account(desk.connection, &value::tenant_account(&entry.tenant)).map_err(failed)?;
+    let minimum = entry.minimum_monthly.as_deref().map(str::parse::<MicroYuan>).transpose();
+    let minimum = minimum.map_err(|error| LedgerError::Invalid(format!("binding of {}: {error}", entry.number)))?;
     let mut functions = entry.functions.clone();
     functions.sort_unstable();
     functions.dedup();
@@ -163,6 +166,7 @@ fn parse(desk: &mut Desk<'_>, entry: &BindingEntry) -> Result<Entry, LedgerError
         package: entry.package.clone(),
         functions,
         calls_per_month: entry.calls_per_month,
+        minimum,
     };
     // The file keeps milliseconds; the memory must not know more.
     let since = Timestamp::from_millisecond(entry.since.as_millisecond()).unwrap_or(entry.since);
@@ -203,8 +207,8 @@ fn append(
         .connection
         .prepare_cached(
             "INSERT INTO bindings (number, valid_from, tenant, object, tariff, price_book, package, functions,
-                 calls_per_month, recorded_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 calls_per_month, minimum_monthly, recorded_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )
         .and_then(|mut statement| {
             statement.insert((
@@ -217,6 +221,7 @@ fn append(
                 said.and_then(|terms| terms.package.as_ref()),
                 functions,
                 said.and_then(|terms| terms.calls_per_month),
+                said.and_then(|terms| terms.minimum).map(MicroYuan::micros),
                 now.as_millisecond(),
             ))
         })

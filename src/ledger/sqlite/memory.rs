@@ -13,6 +13,7 @@ use super::failure::{self, Doing};
 use super::value;
 use crate::domain::calendar::{self, DEFAULT_ZONE, Month};
 use crate::domain::digest::Digest;
+use crate::domain::rating::MicroYuan;
 use crate::domain::rating::book::{PriceBook, PriceBookDocument};
 use crate::domain::rating::monthly::Span;
 use crate::ledger::{Cursor, LedgerError};
@@ -37,6 +38,7 @@ pub(super) struct Terms {
     pub(super) package: Option<String>,
     pub(super) functions: Vec<String>,
     pub(super) calls_per_month: Option<u32>,
+    pub(super) minimum: Option<MicroYuan>,
 }
 
 /// The bindings of one number, oldest first.
@@ -87,8 +89,9 @@ impl<'a> Tenure<'a> {
 
     /// As rating reads it, with the price book that its binding names.
     pub(super) fn span(&self, book: &'a PriceBook) -> Span<'a> {
-        let Terms { package, functions, .. } = self.terms;
-        Span { from: self.from, until: self.until, book, package: package.as_deref(), functions }
+        let Terms { package, functions, minimum, .. } = self.terms;
+        let package = package.as_deref();
+        Span { from: self.from, until: self.until, book, package, functions, minimum: *minimum }
     }
 }
 
@@ -168,7 +171,7 @@ impl Memory {
         let mut statement = connection
             .prepare(
                 "SELECT b.number, b.id, b.valid_from, b.tenant, a.name, b.object, b.tariff, b.price_book, b.package,
-                     b.functions, b.calls_per_month
+                     b.functions, b.calls_per_month, b.minimum_monthly
                  FROM bindings b LEFT JOIN accounts a ON a.id = b.tenant ORDER BY b.id",
             )
             .map_err(failed)?;
@@ -216,6 +219,7 @@ fn held_from(row: &Row<'_>) -> Result<Held, LedgerError> {
                 package: row.get(8).map_err(failed)?,
                 functions: serde_json::from_str(&functions).map_err(|_| value::unreadable("functions", &functions))?,
                 calls_per_month: row.get(10).map_err(failed)?,
+                minimum: row.get::<_, Option<i64>>(11).map_err(failed)?.map(MicroYuan::from_micros),
             }))
         }
     };

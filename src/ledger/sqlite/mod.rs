@@ -16,6 +16,7 @@ mod failure;
 mod lock;
 mod memory;
 mod migrations;
+mod minimum;
 mod post;
 mod read;
 mod retry;

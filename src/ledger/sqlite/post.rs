@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::minimum;
 use super::totals::UsageKey;
 use super::value;
 use super::writer::Desk;
 use crate::domain::rating::Charge;
-use crate::domain::rating::charge::Total;
+use crate::domain::rating::charge::{Line, Total};
 use crate::ledger::LedgerError;
 
 /// Who pays for what.
@@ -59,6 +60,10 @@ fn book(
     if !added.add(charge.total(), charge.amount.micros(), seconds) {
         return Ok(Posted::OutOfRange);
     }
+    let tops_up = matches!(charge.line, Line::MinimumSpend { .. });
+    if tops_up {
+        added.topped_up += charge.amount.micros();
+    }
     let text = serde_json::to_string(charge).map_err(|error| LedgerError::Invalid(error.to_string()))?;
     let key = record.is_none().then(|| charge.key.to_string());
     // No month is closed yet, so a charge stands on the statement of the month it was used in.
@@ -90,6 +95,10 @@ fn book(
         return Ok(Posted::Known);
     }
     *row = added;
+    // The month was over and is fuller now.
+    if added.topped_up != 0 && !tops_up {
+        minimum::settle(desk, UsageKey { month, number, tenant: account }, at)?;
+    }
     Ok(Posted::Booked)
 }
 

@@ -47,6 +47,7 @@ CREATE TABLE bindings (
     package         TEXT,
     functions       TEXT,
     calls_per_month INTEGER,
+    minimum_monthly INTEGER,
     recorded_at     INTEGER NOT NULL,
     CHECK ((tenant IS NULL) = (price_book IS NULL))
 ) STRICT;
@@ -146,6 +147,8 @@ CREATE TABLE usage (
     messages        INTEGER NOT NULL,
     functions       INTEGER NOT NULL,
     unrated         INTEGER NOT NULL,
+    -- Of `voice`: minimum spend.
+    topped_up       INTEGER NOT NULL,
     sequence        INTEGER NOT NULL,
     PRIMARY KEY (month, number, tenant)
 ) STRICT, WITHOUT ROWID;

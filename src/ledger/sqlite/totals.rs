@@ -26,6 +26,8 @@ pub(super) struct UsageRow {
     pub(super) messages: i64,
     pub(super) functions: i64,
     pub(super) unrated: i64,
+    /// Of `voice`: what the month was topped up by.
+    pub(super) topped_up: i64,
 }
 
 impl UsageRow {
@@ -96,12 +98,13 @@ impl Totals {
         write_meters(&self.meters, connection)?;
         let mut statement = connection.prepare_cached(
             "INSERT INTO usage (month, number, tenant, offered, answered, refused, charged_seconds, setup, voice,
-                 messages, functions, unrated, sequence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                 messages, functions, unrated, topped_up, sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (month, number, tenant) DO UPDATE SET offered = excluded.offered,
                  answered = excluded.answered, refused = excluded.refused, charged_seconds = excluded.charged_seconds,
                  setup = excluded.setup, voice = excluded.voice, messages = excluded.messages,
-                 functions = excluded.functions, unrated = excluded.unrated, sequence = excluded.sequence",
+                 functions = excluded.functions, unrated = excluded.unrated, topped_up = excluded.topped_up,
+                 sequence = excluded.sequence",
         )?;
         for (key, (before, row)) in self.rows {
             if before == row {
@@ -121,6 +124,7 @@ impl Totals {
                 row.messages,
                 row.functions,
                 row.unrated,
+                row.topped_up,
                 *sequence,
             ))?;
         }
@@ -145,7 +149,8 @@ fn write_meters(meters: &BTreeMap<(UsageKey, String), (i64, i64)>, connection: &
 fn find(connection: &Connection, key: UsageKey) -> rusqlite::Result<Option<UsageRow>> {
     connection
         .prepare_cached(
-            "SELECT offered, answered, refused, charged_seconds, setup, voice, messages, functions, unrated
+            "SELECT offered, answered, refused, charged_seconds, setup, voice, messages, functions, unrated,
+                 topped_up
              FROM usage WHERE month = ?1 AND number = ?2 AND tenant = ?3",
         )?
         .query_row((key.month, key.number, key.tenant), |row| {
@@ -159,6 +164,7 @@ fn find(connection: &Connection, key: UsageKey) -> rusqlite::Result<Option<Usage
                 messages: row.get(6)?,
                 functions: row.get(7)?,
                 unrated: row.get(8)?,
+                topped_up: row.get(9)?,
             })
         })
         .optional()

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use super::NumberTotal;
 use crate::api::FourHundredNumber;
 use crate::controllers::world::Find as _;
-use crate::controllers::{claim, tariff};
+use crate::controllers::{claim, pool, tariff};
 use crate::domain::calendar::Month;
 use crate::domain::numbering::FourHundred;
 use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::Total;
+use crate::domain::rating::minimum::{Filling, MonthSoFar, minimum_charge};
 use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
 use crate::domain::rating::rate::{PackageUse, Rated, Unrated, Used, meter, rate_call};
 use crate::domain::rating::{CallRecord, MicroYuan};
@@ -25,6 +26,7 @@ struct Terms {
     book: Arc<PriceBook>,
     package: Option<String>,
     functions: Vec<String>,
+    minimum: Option<MicroYuan>,
 }
 
 impl Terms {
@@ -36,6 +38,7 @@ impl Terms {
             book: &self.book,
             package: self.package.as_deref(),
             functions: &self.functions,
+            minimum: self.minimum,
         }
     }
 }
@@ -78,7 +81,9 @@ impl Rater {
             let number = claim::number_of(claim)?;
             let holder = offline.holder_of(number)?;
             let book = book(tariff.unwrap_or(&holder.spec.tariff_ref.name))?;
-            Some((number, terms(&holder, claim.spec.tenant.clone(), book)))
+            let pool = offline.facts.stores.pools.find_name(&claim.spec.pool);
+            let minimum = pool.and_then(|pool| pool::minimum_of(&pool, claim, number)?.parse().ok());
+            Some((number, terms(&holder, claim.spec.tenant.clone(), book, minimum)))
         });
         Self { terms: found.collect(), used: BTreeMap::new() }
     }
@@ -146,10 +151,10 @@ fn book(offline: &Offline, tariff: &str) -> Option<PriceBook> {
     PriceBook::new(&tariff::price_book(&tariff).ok()?.document).ok()
 }
 
-fn terms(number: &FourHundredNumber, tenant: String, book: Arc<PriceBook>) -> Terms {
+fn terms(number: &FourHundredNumber, tenant: String, book: Arc<PriceBook>, minimum: Option<MicroYuan>) -> Terms {
     let mut functions: Vec<String> = number.spec.functions.iter().map(|function| format!("{function:?}")).collect();
     functions.sort();
-    Terms { tenant, book, package: number.spec.package.clone(), functions }
+    Terms { tenant, book, package: number.spec.package.clone(), functions, minimum }
 }
 
 fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> NumberTotal {
@@ -163,6 +168,13 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
             Total::Voice => voice = plus(voice, fee.amount),
             _ => functions = plus(functions, fee.amount),
         }
+    }
+    let filling = Filling { voice, messages: MicroYuan::ZERO, functions };
+    let so_far = MonthSoFar { month, opened: Timestamp::UNIX_EPOCH, filling, topped_up: MicroYuan::ZERO };
+    let mut fees = fees;
+    if let Some(fee) = minimum_charge(holder, &[terms.span()], so_far, end) {
+        voice = plus(voice, fee.charge.amount);
+        fees.push(fee.charge);
     }
     NumberTotal {
         number,

@@ -27,6 +27,14 @@ struct Version {
     recording_fee: i64,
     /// Monthly fee, minutes, price of a further one.
     package: (i64, i64, i64),
+    minimum: Option<Minimum>,
+}
+
+/// Which fees fill a number's minimum, and whether its first month is exempt.
+#[derive(Debug, Clone)]
+struct Minimum {
+    counts: &'static [&'static str],
+    exempt: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +77,12 @@ impl Tariff {
             schedule_fee: dice.between(0, 20_000_000),
             recording_fee: dice.clone().between(0, 90_000_000),
             package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
+            minimum: {
+                let drawn = dice.clone().below(8);
+                let counts: &[&str] = [&["Voice", "Functions"], &["Voice"] as &[&str], &["Functions", "Messages"]]
+                    [usize::try_from(drawn % 3).unwrap()];
+                (drawn < 7).then_some(Minimum { counts, exempt: drawn == 6 })
+            },
         });
         Self { name, zone, versions: versions.to_vec() }
     }
@@ -89,7 +103,7 @@ impl Tariff {
             let recording =
                 json!({"name": "Recording", "monthly": yuan(version.recording_fee), "partialMonth": "Daily"});
             let (monthly, minutes, then) = version.package;
-            json!({
+            let mut manifest = json!({
                 "effectiveFrom": date_text(version.from), "rounding": version.rounding, "setupFee": yuan(version.setup),
                 "voice": {
                     "chargeFrom": if version.platform_answer { "PlatformAnswer" } else { "DestinationAnswer" },
@@ -98,7 +112,11 @@ impl Tariff {
                 },
                 "functions": [fee("Schedule", version.schedule_fee), fee("Screening", 5_000_000), fee("Percentage", 0), recording],
                 "packages": [{"name": "bundle", "monthly": yuan(monthly), "minutes": minutes, "thenPerMinute": yuan(then)}],
-            })
+            });
+            if let Some(Minimum { counts, exempt }) = &version.minimum {
+                manifest["minimumMonthly"] = json!({"counts": counts, "openingMonthExempt": exempt});
+            }
+            manifest
         };
         let versions: Vec<Value> = self.versions.iter().map(version).collect();
         object(
@@ -298,6 +316,21 @@ fn fees(number: &Number, tariffs: &[Tariff]) -> [(i64, Totals); 2] {
     [(NOVEMBER, first), (DECEMBER, second)]
 }
 
+/// Of the pool that every rig has: four of a kind, 168, two pairs, all others.
+fn minimum_of_grade(digits: &str) -> i64 {
+    let last = &digits.as_bytes()[digits.len() - 4..];
+    let yuan = if last.iter().all(|digit| *digit == last[0]) {
+        500
+    } else if digits.ends_with("168") {
+        120
+    } else if last[0] == last[1] && last[2] == last[3] {
+        129
+    } else {
+        40
+    };
+    yuan * 1_000_000
+}
+
 /// By number (place) and month.
 pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTreeMap<(usize, i64), Totals> {
     let mut totals: BTreeMap<(usize, i64), Totals> = BTreeMap::new();
@@ -332,6 +365,16 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
             *used += if stepped { seconds } else { 0 };
         }
         total.charged_seconds += seconds;
+    }
+    for (place, number) in numbers.iter().enumerate() {
+        let total = totals.entry((place, NOVEMBER)).or_default();
+        // It is over, it was the first, and what the number was at its beginning says what it asks.
+        let asked = &tariffs[number.terms[0].tariff].at_first_of_month(NOW).minimum;
+        if let Some(Minimum { counts, .. }) = asked.as_ref().filter(|minimum| !minimum.exempt) {
+            let part = |name: &str, amount: i64| if counts.contains(&name) { amount } else { 0 };
+            let filled = part("Voice", total.voice) + part("Functions", total.functions);
+            total.voice += (minimum_of_grade(&number.digits) - filled).max(0);
+        }
     }
     for ((number, month, _), legs) in calls {
         let total = totals.entry((number, month)).or_default();

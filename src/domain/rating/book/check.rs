@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::document::{
-    PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument, VolumeStepDocument,
-    WhenDocument,
+    MinimumMonthlyDocument, PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument,
+    VolumeStepDocument, WhenDocument,
 };
 use super::{Function, Package, PriceBook, Rate, Times, Version};
 use crate::domain::calendar::{DEFAULT_ZONE, Schedule, ScheduleError, parse_zone};
 use crate::domain::digest::Digest;
 use crate::domain::rating::charge::DistanceClass;
+use crate::domain::rating::minimum::{Counts, MinimumSpend};
 use crate::domain::rating::money::{MicroYuan, ParseMoneyError};
 use crate::domain::rating::volume::{ParsePercentError, VolumeStep, VolumeSteps};
 use crate::domain::routing::document::{Day, PeriodDocument, RangeDocument, ScheduleDocument};
@@ -62,6 +63,8 @@ pub enum PriceBookError {
     Percent { at: String, source: ParsePercentError },
     #[error("{at}: list the steps upwards and each aboveMinutes once")]
     StepsOrder { at: String },
+    #[error("{at}: {name:?} fills no minimum: Voice, Messages or Functions is needed")]
+    FeeKind { at: String, name: String },
     #[error("{at}: a least charge and discounts by volume do not go together: remove minimumCharge or volumeSteps")]
     StepsAndLeast { at: String },
 }
@@ -107,6 +110,7 @@ fn check_version(at: &str, book: Digest, zone: &str, written: &VersionDocument) 
         rates: check_rates(&format!("{at}.voice.rates"), zone, &written.voice.rates)?,
         functions: check_functions(at, written)?,
         packages: check_packages(&format!("{at}.packages"), &written.packages)?,
+        minimum_spend: check_minimum(&format!("{at}.minimumMonthly"), written.minimum_monthly.as_ref())?,
     })
 }
 
@@ -230,6 +234,23 @@ fn check_packages(at: &str, written: &[PackageDocument]) -> Result<Vec<Package>,
         .collect()
 }
 
+fn check_minimum(at: &str, written: Option<&MinimumMonthlyDocument>) -> Result<Option<MinimumSpend>, PriceBookError> {
+    let Some(written) = written else { return Ok(None) };
+    counted(&format!("{at}.counts"), &written.counts, 1)?;
+    let mut counts = Counts::default();
+    for (index, name) in written.counts.iter().enumerate() {
+        match name.as_str() {
+            "Voice" => counts.voice = true,
+            "Messages" => counts.messages = true,
+            "Functions" => counts.functions = true,
+            _ => {
+                return Err(PriceBookError::FeeKind { at: format!("{at}.counts[{index}]"), name: shortened(name) });
+            }
+        }
+    }
+    Ok(Some(MinimumSpend { counts, opening_month_exempt: written.opening_month_exempt.unwrap_or(false) }))
+}
+
 fn counted<T>(at: &str, list: &[T], least: usize) -> Result<(), PriceBookError> {
     let fits = (least..=LIST_ITEMS).contains(&list.len());
     if fits { Ok(()) } else { Err(PriceBookError::Count { at: at.to_owned(), count: list.len() }) }
@@ -341,6 +362,7 @@ mod tests {
                 "name: local, minimumCharge: \"1\", volumeSteps: [{aboveMinutes: 9, percentOff: \"5\"}], when",
                 "versions[1].voice.rates[0]: a least charge and discounts",
             ),
+            ("counts: [Voice,", "counts: [Setup,", "versions[1].minimumMonthly.counts[0]: \"Setup\" fills no minimum"),
             ("minutes: 2000", "minutes: -1", "versions[1].packages[1].minutes: -1 is out of range"),
             ("\"0.08\"", "\"1000000.01\"", "versions[1].packages[1].thenPerMinute: 1000000.01 is no price"),
         ] {

@@ -23,6 +23,7 @@ pub use document::{
 pub use unserved::not_yet_charged;
 
 use super::charge::{DistanceClass, PartialMonth, PriceSource};
+use super::minimum::MinimumSpend;
 use super::money::{MicroYuan, Rounding};
 use super::volume::VolumeSteps;
 use crate::domain::calendar::{Month, Schedule};
@@ -51,6 +52,7 @@ pub struct Version {
     rates: Vec<Rate>,
     functions: Vec<Function>,
     packages: Vec<Package>,
+    minimum_spend: Option<MinimumSpend>,
 }
 
 /// One book has one version of a day.
@@ -224,6 +226,11 @@ impl Version {
         self.packages.iter().find(|package| *package.name == *name)
     }
 
+    /// 低消: what a month's fees must come to, by the number's grade.
+    pub fn minimum_spend(&self) -> Option<MinimumSpend> {
+        self.minimum_spend
+    }
+
     /// What a charge line says of its price.
     pub fn source(&self) -> PriceSource {
         PriceSource { book: self.book, version: self.effective_from }
@@ -279,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_nobody_charges_yet_is_named() {
-        let members = ["messages", "minimumMonthly", "tax"].map(|member| format!("versions[1].{member}"));
+        let members = ["messages", "tax"].map(|member| format!("versions[1].{member}"));
         assert_eq!(not_yet_charged(&document(TARIFF)), members);
         let later = TARIFF.replace("rollOver: None", "rollOver: NextMonth");
         assert!(not_yet_charged(&document(&later)).contains(&"versions[1].packages[1].rollOver".to_owned()));

@@ -6,7 +6,7 @@
 use super::document::{PriceBookDocument, RollOver, VersionDocument};
 
 /// Paths of the members that would add money and do not (`FullyEnforced=False, NotYetCharged`):
-/// `versions[0].minimumMonthly`.
+/// `versions[0].tax`.
 pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
     paths(book, |version| {
         let mut found = Vec::new();
@@ -17,9 +17,6 @@ pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
         }
         if version.messages.is_some() {
             found.push("messages".to_owned());
-        }
-        if version.minimum_monthly.is_some() {
-            found.push("minimumMonthly".to_owned());
         }
         if version.tax.is_some() {
             found.push("tax".to_owned());

@@ -35,6 +35,9 @@ pub struct BindingEntry {
     /// Answered calls a month after which the number refuses, if it has such a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls_per_month: Option<u32>,
+    /// Least spend of a month in yuan (低消), of the number's grade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_monthly: Option<String>,
 }
 
 /// A price book: a Tariff as it was, by digest.

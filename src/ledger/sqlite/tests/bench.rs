@@ -134,6 +134,7 @@ pub(crate) fn binding(number: &str, tenant: &str, prices: &Prices) -> BindingEnt
         package: None,
         functions: Vec::new(),
         calls_per_month: None,
+        minimum_monthly: None,
     }
 }
 

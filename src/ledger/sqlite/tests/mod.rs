@@ -6,6 +6,7 @@ mod booking;
 mod crash;
 mod failures;
 mod fees;
+mod minimum;
 mod peers;
 mod properties;
 mod totals;
