@@ -149,7 +149,11 @@ fn rating_a_call_allocates_nothing_however_long_it_was() {
             r#"{{"source":"fs-1","callId":"a84b4c76e66710","leg":{leg},"number":"4001000868","caller":"01066660000","destination":{destination},"startedAt":"2026-11-23T10:00:00+08:00","answeredAt":"2026-11-23T10:00:05+08:00","endedAt":"{ended}","outcome":"Answered"}}"#
         );
         let record = CallRecord::from_json(text.as_bytes()).unwrap();
-        for used in [Used::Nothing, Used::Metered(7_000), Used::Package(PackageUse { terms, used_seconds: 17_990 })] {
+        for used in [
+            Used::Nothing,
+            Used::Metered(7_000),
+            Used::Package(PackageUse { terms, used_seconds: 17_990, carried_seconds: 0 }),
+        ] {
             let (counted, rated) = allocations(|| rate_call(&book, used, &record, record.distance()));
             assert_eq!(counted, 0, "leg {leg} until {ended}");
             charged += usize::from(rated.unwrap().charge.is_some());

@@ -57,7 +57,7 @@ pub fn rows() {
         assert_eq!(distance, DistanceClass::LongDistance);
         let version = book.version_at(record.started_at()).unwrap();
         let terms = MonthPackage { package: version.package("m300").unwrap(), version };
-        let package = packaged.then_some(PackageUse { terms, used_seconds: 17_000 });
+        let package = packaged.then_some(PackageUse { terms, used_seconds: 17_000, carried_seconds: 0 });
         let times = each(
             |_| (),
             |()| {

@@ -180,7 +180,7 @@ pub enum RollOver {
     /// They lapse.
     #[default]
     None,
-    /// They can be used up in the next month. Not served yet: told as FullyEnforced=False, NotYetCharged.
+    /// They can be used up in the next month, before its own, and lapse with it.
     NextMonth,
 }
 

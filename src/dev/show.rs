@@ -133,7 +133,11 @@ fn first_charge<'a>(tariff: &Tariff, number: &ReadyNumber, records: &'a [Value])
         let record = CallRecord::from_json(value.to_string().as_bytes()).ok()?;
         let version = book.version_at(record.started_at())?;
         let package = number.object.spec.package.as_ref().and_then(|name| version.package(name));
-        let package = package.map(|package| PackageUse { terms: MonthPackage { package, version }, used_seconds: 0 });
+        let package = package.map(|package| PackageUse {
+            terms: MonthPackage { package, version },
+            used_seconds: 0,
+            carried_seconds: 0,
+        });
         Some((value, rate_call(&book, package.into(), &record, record.distance()).ok()?.charge?))
     })
 }

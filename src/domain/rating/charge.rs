@@ -91,6 +91,8 @@ pub enum ChargeKey {
     Function { number: FourHundred, tenant: String, function: String, month: Month },
     /// One day's part of a function's fee of a month, `Daily`, at one tenant.
     FunctionDay { number: FourHundred, tenant: String, function: String, month: Month, day: i8 },
+    /// What a month's calls cost more or less with so many seconds carried over, at one tenant.
+    RollOver { number: FourHundred, tenant: String, month: Month, carried: u64 },
     /// What a month is topped up by, at one tenant, when so much has filled it.
     MinimumSpend { number: FourHundred, tenant: String, month: Month, filled: MicroYuan },
 }
@@ -109,6 +111,9 @@ impl fmt::Display for ChargeKey {
             }
             Self::FunctionDay { number, tenant, function, month, day } => {
                 write!(f, "function/{number}/{month}-{day:02}/{tenant}/{function}")
+            }
+            Self::RollOver { number, tenant, month, carried } => {
+                write!(f, "roll-over/{number}/{month}/{tenant}/{carried}")
             }
             Self::MinimumSpend { number, tenant, month, filled } => {
                 write!(f, "minimum/{number}/{month}/{tenant}/{filled}")
@@ -184,6 +189,20 @@ pub enum Line {
         quantity: Quantity,
         /// Seconds of the month that were charged or covered before this leg.
         used_seconds: u64,
+        /// Seconds that the month before left over.
+        #[serde(default, skip_serializing_if = "is_no_time")]
+        carried_seconds: u64,
+        then_per_minute: MicroYuan,
+    },
+    /// What a month's calls cost more, or less, since the month before turned out to have left over other seconds than
+    /// `before`: F(used) with what was carried less F(used) with that.
+    RollOver {
+        package: Arc<str>,
+        /// Minutes in the package.
+        minutes: u32,
+        used_seconds: u64,
+        before_seconds: u64,
+        carried_seconds: u64,
         then_per_minute: MicroYuan,
     },
     /// 开户费
@@ -208,6 +227,11 @@ pub enum Line {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_no_time(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 /// One charge line: at most one rounding went into its amount.
@@ -244,6 +268,7 @@ impl Charge {
             | Line::VolumeVoice { .. }
             | Line::PackageVoice { .. }
             | Line::Package { .. }
+            | Line::RollOver { .. }
             | Line::MinimumSpend { .. } => Total::Voice,
             Line::Setup => Total::Setup,
             Line::Function { .. } | Line::FunctionDay { .. } => Total::Functions,
@@ -260,6 +285,7 @@ impl Charge {
             | Line::Package { .. }
             | Line::Function { .. }
             | Line::FunctionDay { .. }
+            | Line::RollOver { .. }
             | Line::MinimumSpend { .. } => 0,
         }
     }

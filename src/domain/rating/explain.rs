@@ -43,15 +43,35 @@ impl Charge {
                     side(*used_seconds)
                 )
             }
-            Line::PackageVoice { package, minutes, quantity, used_seconds, then_per_minute, distance } => {
-                let covered = u64::from(*minutes) * 60;
+            Line::PackageVoice {
+                package,
+                minutes,
+                quantity,
+                used_seconds,
+                carried_seconds,
+                then_per_minute,
+                distance,
+            } => {
+                let covered = u64::from(*minutes) * 60 + carried_seconds;
+                let carried = carried(*carried_seconds);
                 let side = |used: u64| beyond(used, covered, *then_per_minute, self.rounding);
                 format!(
-                    "{}\npackage {package:?} covers {minutes} min = {covered} s of the month at any distance (here {distance})\n\
+                    "{}\npackage {package:?} covers {minutes} min{carried} = {covered} s of the month at any distance (here {distance})\n\
                      with this leg {}\nwithout it {}\nthe difference is {amount}",
                     increments(0, *quantity),
                     side(used_seconds.saturating_add(quantity.seconds)),
                     side(*used_seconds)
+                )
+            }
+            Line::RollOver { package, minutes, used_seconds, before_seconds, carried_seconds, then_per_minute } => {
+                let side = |carried: u64| {
+                    beyond(*used_seconds, u64::from(*minutes) * 60 + carried, *then_per_minute, self.rounding)
+                };
+                format!(
+                    "package {package:?}: {carried_seconds} s are carried over from the month before, and not {before_seconds} s\n\
+                     with them {}\nwith those {}\nthe difference is {amount}",
+                    side(*carried_seconds),
+                    side(*before_seconds)
                 )
             }
             Line::MinimumSpend { minimum, filled, topped_up } => {
@@ -94,6 +114,10 @@ fn by_steps(used: u64, per_minute: MicroYuan, steps: &[VolumeStep], rounding: Ro
     let price = volume::price_of_month(used, per_minute, steps, rounding).unwrap_or_default();
     let sum = if parts.is_empty() { "0 s".to_owned() } else { parts.join(" + ") };
     format!("{used} s: ({sum}) ÷ 60 × {per_minute} = {price}")
+}
+
+fn carried(seconds: u64) -> String {
+    if seconds == 0 { String::new() } else { format!(" and {seconds} s carried over") }
 }
 
 fn beyond(used: u64, covered: u64, per_minute: MicroYuan, rounding: Rounding) -> String {
@@ -169,7 +193,7 @@ mod tests {
         let version = book.version_on("2026-11-01".parse().unwrap()).unwrap();
         let terms = MonthPackage { package: version.package("m300").unwrap(), version };
         let record = answered_leg("x-2", 1, "2026-11-23T02:00:07.200Z", 180_000);
-        let package = Some(PackageUse { terms, used_seconds: 29_940 });
+        let package = Some(PackageUse { terms, used_seconds: 29_940, carried_seconds: 0 });
         let charge = rate_call(&book, package.into(), &record, DistanceClass::Local).unwrap().charge.unwrap();
         let text = charge.explain();
         assert!(text.contains("with this leg 30120 s, 120 s beyond the package ÷ 60 × 0.12 = 0.24\n"), "{text}");

@@ -20,6 +20,7 @@ pub mod monthly;
 pub mod rate;
 mod recompute;
 pub mod record;
+pub mod roll_over;
 pub mod volume;
 
 #[cfg(test)]

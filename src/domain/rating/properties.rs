@@ -47,7 +47,7 @@ fn month_in_order(book: &PriceBook, calls: &[i64]) -> (i128, u64) {
     let (mut amount, mut used_seconds) = (0, 0);
     for (at, milliseconds) in calls.iter().enumerate() {
         let record = answered_leg(&format!("call-{at}"), 1, "2026-11-10T10:00:00+08:00", *milliseconds);
-        let package = Some(PackageUse { terms: terms(book), used_seconds });
+        let package = Some(PackageUse { terms: terms(book), used_seconds, carried_seconds: 0 });
         let rated = rate_call(book, package.into(), &record, DistanceClass::Local).unwrap();
         used_seconds += rated.seconds();
         amount += i128::from(rated.charge.unwrap().amount.micros());
@@ -209,7 +209,8 @@ fn the_contracts_month_of_5220_minutes_costs_866_40() {
         monthly: "300.00".parse().unwrap(),
         minutes: 500,
         then_per_minute: "0.12".parse().unwrap(),
+        rolls_over: false,
     };
-    let voice = super::rate::cumulative_price(&package, 313_200, super::Rounding::HalfUp).unwrap();
+    let voice = super::rate::cumulative_price(&package, 0, 313_200, super::Rounding::HalfUp).unwrap();
     assert_eq!(voice.checked_add(package.monthly).unwrap().to_string(), "866.40");
 }

@@ -35,6 +35,8 @@ pub struct PackageUse<'a> {
     pub terms: MonthPackage<'a>,
     /// Sum of [`Rated::seconds`] of the number's other calls of the same usage month.
     pub used_seconds: u64,
+    /// What the month before left over of its package ([`left_over`](super::roll_over::left_over)).
+    pub carried_seconds: u64,
 }
 
 /// What the number's month before the call has to do with its price.
@@ -274,28 +276,35 @@ pub(super) fn metered_price(rate: &Rate, used: u64, seconds: u64, rounding: Roun
 }
 
 fn package_voice(
-    PackageUse { terms, used_seconds }: PackageUse<'_>,
+    PackageUse { terms, used_seconds, carried_seconds }: PackageUse<'_>,
     quantity: Quantity,
     distance: DistanceClass,
 ) -> Result<(Line, MicroYuan), Unrated> {
     let MonthPackage { package, version } = terms;
     let used_after = used_seconds.checked_add(quantity.seconds).ok_or(Unrated::Amount)?;
-    let after = cumulative_price(package, used_after, version.rounding())?;
-    let before = cumulative_price(package, used_seconds, version.rounding())?;
+    let after = cumulative_price(package, carried_seconds, used_after, version.rounding())?;
+    let before = cumulative_price(package, carried_seconds, used_seconds, version.rounding())?;
     let line = Line::PackageVoice {
         package: package.name.clone(),
         minutes: package.minutes,
         distance,
         quantity,
         used_seconds,
+        carried_seconds,
         then_per_minute: package.then_per_minute,
     };
     Ok((line, after.checked_sub(before).ok_or(Unrated::Amount)?))
 }
 
-/// F: the rounded price of the first `seconds` of a month with a package.
-pub fn cumulative_price(package: &Package, seconds: u64, rounding: Rounding) -> Result<MicroYuan, Unrated> {
-    price_of_seconds(seconds.saturating_sub(u64::from(package.minutes) * 60), package.then_per_minute, rounding)
+/// F: the rounded price of the first `seconds` of a month with a package and what was carried over to it.
+pub fn cumulative_price(
+    package: &Package,
+    carried: u64,
+    seconds: u64,
+    rounding: Rounding,
+) -> Result<MicroYuan, Unrated> {
+    let covered = package.seconds().saturating_add(carried);
+    price_of_seconds(seconds.saturating_sub(covered), package.then_per_minute, rounding)
 }
 
 /// Seconds × price per minute ÷ 60, rounded once.

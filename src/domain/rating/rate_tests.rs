@@ -176,7 +176,7 @@ fn minutes_of_every_class_fill_the_package() {
         (90_000, DistanceClass::Local, "0.36"),
     ] {
         let record = CallRecord::parse(&neutral("k", 1)).unwrap();
-        let package = Some(PackageUse { terms, used_seconds });
+        let package = Some(PackageUse { terms, used_seconds, carried_seconds: 0 });
         let charge = rate_call(&book, package.into(), &record, distance).unwrap().charge.unwrap();
         assert_eq!((charge.amount.to_string().as_str(), charge.seconds()), (amount, 180), "{used_seconds}");
     }
@@ -188,7 +188,7 @@ fn a_change_of_tariff_keeps_the_months_package_and_brings_its_increments_at_once
     let version = book.version_at(instant("2026-11-01T00:00:00+08:00")).unwrap();
     let terms = MonthPackage { package: version.package("m300").unwrap(), version };
     let record = answered_leg("t", 1, "2026-11-20T10:00:00+08:00", 24_001);
-    let package = Some(PackageUse { terms, used_seconds: 30_000 });
+    let package = Some(PackageUse { terms, used_seconds: 30_000, carried_seconds: 0 });
     let charge = rate_call(&by_seconds, package.into(), &record, DistanceClass::Local).unwrap().charge.unwrap();
     assert_eq!((charge.seconds(), charge.amount.to_string().as_str()), (25, "0.05"));
     assert_eq!((charge.price, charge.rounding), (version.source(), Rounding::HalfUp));

@@ -20,9 +20,13 @@ impl Charge {
             Line::VolumeVoice { rate, quantity, used_seconds, .. } => {
                 metered_price(version.rate(rate)?, *used_seconds, quantity.seconds, version.rounding()).ok()
             }
-            Line::PackageVoice { package, quantity, used_seconds, .. } => {
-                let after = package_price(version, package, used_seconds.checked_add(quantity.seconds)?)?;
-                after.checked_sub(package_price(version, package, *used_seconds)?)
+            Line::PackageVoice { package, quantity, used_seconds, carried_seconds, .. } => {
+                let price = |used| package_price(version, package, *carried_seconds, used);
+                price(used_seconds.checked_add(quantity.seconds)?)?.checked_sub(price(*used_seconds)?)
+            }
+            Line::RollOver { package, used_seconds, before_seconds, carried_seconds, .. } => {
+                let price = |carried| package_price(version, package, carried, *used_seconds);
+                price(*carried_seconds)?.checked_sub(price(*before_seconds)?)
             }
             Line::Setup => Some(version.setup_fee()),
             Line::Package { package } => version.package(package).map(|package| package.monthly),
@@ -39,8 +43,8 @@ impl Charge {
     }
 }
 
-fn package_price(version: &Version, package: &str, seconds: u64) -> Option<MicroYuan> {
-    cumulative_price(version.package(package)?, seconds, version.rounding()).ok()
+fn package_price(version: &Version, package: &str, carried: u64, seconds: u64) -> Option<MicroYuan> {
+    cumulative_price(version.package(package)?, carried, seconds, version.rounding()).ok()
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
         charges.extend(rated(Used::Nothing));
         let record = answered_leg("c", 2, "2026-11-05T10:00:00+08:00", 200_000);
         charges.extend(rate_call(book, Used::Metered(590), &record, DistanceClass::Local).unwrap().charge);
-        charges.extend(rated(Used::Package(PackageUse { terms, used_seconds: 29_900 })));
+        charges.extend(rated(Used::Package(PackageUse { terms, used_seconds: 29_900, carried_seconds: 0 })));
 
         charges
     }

@@ -94,7 +94,7 @@ impl Case {
         let package = self.package.as_deref().map(|name| {
             let version = book.version_at(record.started_at()).unwrap();
             let terms = MonthPackage { package: version.package(name).unwrap(), version };
-            PackageUse { terms, used_seconds: self.used.unwrap_or(0) }
+            PackageUse { terms, used_seconds: self.used.unwrap_or(0), carried_seconds: 0 }
         });
         let used = if package.is_none() { self.used.map_or(Used::Nothing, Used::Metered) } else { package.into() };
         let charge = rate_call(book, used, &record, self.distance()).unwrap().charge;

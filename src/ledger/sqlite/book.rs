@@ -4,24 +4,20 @@
 //! comes. Whatever cannot be priced is kept with its reason; the only records not kept are those so old that their
 //! identity may have been forgotten.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::call::{self, CallHash, Leg, Standing};
-use super::memory::Tenure;
+use super::carry;
 use super::post::{self, Posted, Posting};
+use super::tenancy::month_package;
 use super::totals::UsageKey;
 use super::value;
 use super::writer::Desk;
 use crate::domain::calendar::Month;
 use crate::domain::digest::Digest;
-use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::CallerInformation;
-use crate::domain::rating::monthly::package_of_month;
-use crate::domain::rating::rate::{MonthPackage, PackageUse, Used, meter};
+use crate::domain::rating::rate::{PackageUse, Used, meter};
 use crate::domain::rating::{CallRecord, Charge, DistanceClass, rate_call};
 use crate::ledger::crash::CrashPoint;
 use crate::ledger::{Booking, LedgerError, Received, UnratedReason};
@@ -99,6 +95,8 @@ pub(super) struct Priced {
     caller: Option<CallerInformation>,
     /// Which of the month's calls its price looked back on.
     meter: Option<String>,
+    /// Whether the next month has what this one leaves of its package.
+    rolls_over: bool,
 }
 
 /// Rates a record by the binding of its start. Changes nothing but the rows read.
@@ -125,15 +123,17 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
 
     let month = book.month_of(record.started_at());
     let key = UsageKey { month: value::month_column(month), number, tenant };
-    let mut tenures = history.tenures(&terms.tenant, record.started_at());
-    let package = match month_package(books, &mut tenures, month, book.zone()) {
+    let tenures = history.tenures(&terms.tenant, record.started_at());
+    let package = match month_package(books, tenures, month, book.zone()) {
         Ok(package) => package,
         Err(reason) => return Ok(Verdict { key, outcome: Err(reason) }),
     };
-    let (mut used, mut metered) = (Used::Nothing, None);
+    let (mut used, mut metered, mut rolls_over) = (Used::Nothing, None, false);
     if let Some(terms) = package {
-        let row = desk.totals.row(desk.connection, key).map_err(failed)?;
-        used = Used::Package(PackageUse { terms, used_seconds: value::count_from(row.charged_seconds) });
+        let used_seconds = value::count_from(desk.totals.row(desk.connection, key).map_err(failed)?.charged_seconds);
+        let carried_seconds = carry::carried(desk.memory, (&mut desk.totals, desk.connection), failed, key)?;
+        rolls_over = terms.package.rolls_over;
+        used = Used::Package(PackageUse { terms, used_seconds, carried_seconds });
     } else {
         match meter(book, record, distance) {
             Ok(None) => {}
@@ -147,27 +147,10 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
         }
     }
     let outcome = match rate_call(book, used, record, distance) {
-        Ok(rated) => Ok(Priced { binding, charge: rated.charge, caller: rated.caller, meter: metered }),
+        Ok(rated) => Ok(Priced { binding, charge: rated.charge, caller: rated.caller, meter: metered, rolls_over }),
         Err(unrated) => Err(unrated.into()),
     };
     Ok(Verdict { key, outcome })
-}
-
-/// The package of the month's first tenure. Its price book is needed and no other's: a book that never came must not
-/// keep every later call without a price.
-fn month_package<'a>(
-    books: &'a HashMap<Digest, Arc<PriceBook>>,
-    tenures: &mut impl Iterator<Item = Tenure<'a>>,
-    month: Month,
-    zone: &TimeZone,
-) -> Result<Option<MonthPackage<'a>>, UnratedReason> {
-    let first = tenures.find_map(|tenure| {
-        let book = books.get(&tenure.terms.price_book);
-        tenure.lies_in(month, book.map_or(zone, |book| book.zone())).then_some((tenure, book))
-    });
-    let Some((tenure, book)) = first.filter(|(tenure, _)| tenure.terms.package.is_some()) else { return Ok(None) };
-    let book = book.ok_or(UnratedReason::PriceBookMissing)?;
-    package_of_month(&[tenure.span(book)], month).map_err(Into::into)
 }
 
 /// Books what a kept record costs, or puts it among the unrated and says why.
@@ -179,7 +162,7 @@ pub(super) fn settle(
 ) -> Result<Option<UnratedReason>, LedgerError> {
     let failed = desk.failed();
     let reason = match outcome {
-        Ok(Priced { binding, charge, caller, meter }) => {
+        Ok(Priced { binding, charge, caller, meter, rolls_over }) => {
             if let Some(caller) = caller {
                 keep_caller_information(desk, record, &caller)?;
             }
@@ -191,6 +174,9 @@ pub(super) fn settle(
                         let seconds = i64::try_from(charge.seconds()).unwrap_or(i64::MAX);
                         let metered = desk.totals.metered(desk.connection, key, &meter).map_err(failed)?;
                         *metered = metered.saturating_add(seconds);
+                    }
+                    if rolls_over {
+                        carry::pass_on(desk, key, at)?;
                     }
                     return Ok(None);
                 }

@@ -2,14 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::memory::Tenure;
 use super::post::{self, Posted, Posting};
+use super::tenancy::FirstOf;
 use super::totals::UsageKey;
-use super::value;
 use super::writer::Desk;
-use crate::domain::calendar::Month;
 use crate::domain::rating::minimum::{Filling, MonthSoFar, minimum_charge};
-use crate::domain::rating::monthly::{Holder, Span};
 use crate::domain::rating::{Charge, MicroYuan};
 use crate::ledger::LedgerError;
 
@@ -34,23 +31,9 @@ fn due(
     (filling, topped_up): (Filling, MicroYuan),
     now: Timestamp,
 ) -> Result<Option<(i64, Charge)>, LedgerError> {
-    let month: Month = value::month_from(key.month)?;
-    let Some(history) = desk.memory.numbers.get(&key.number) else { return Ok(None) };
-    let held = history.held.iter().filter_map(|held| held.terms.as_deref());
-    let Some(tenant) = held.into_iter().find(|terms| terms.account == key.tenant).map(|terms| &terms.tenant) else {
+    let Some(FirstOf { month, holder, tenure, book: Some(book), opened }) = FirstOf::month_of(desk.memory, key)? else {
         return Ok(None);
     };
-    let books = &desk.memory.books;
-    let tenures: Vec<Tenure<'_>> = history.tenures(tenant, now).collect();
-    let Some(opened) = tenures.first().map(|first| first.from) else { return Ok(None) };
-    // The month's first span decides, and its book is needed and no other's.
-    let first = tenures.into_iter().find_map(|tenure| {
-        let book = books.get(&tenure.terms.price_book);
-        tenure.lies_in(month, book.map_or(&desk.memory.zone, |book| book.zone())).then_some((tenure, book))
-    });
-    let Some((tenure, Some(book))) = first else { return Ok(None) };
-    let spans: [Span<'_>; 1] = [tenure.span(book)];
-    let holder = Holder { number: value::number_from(key.number)?, tenant };
     let so_far = MonthSoFar { month, opened, filling, topped_up };
-    Ok(minimum_charge(holder, &spans, so_far, now).map(|fee| (tenure.binding, fee.charge)))
+    Ok(minimum_charge(holder, &[tenure.span(book)], so_far, now).map(|fee| (tenure.binding, fee.charge)))
 }

@@ -149,6 +149,8 @@ CREATE TABLE usage (
     unrated         INTEGER NOT NULL,
     -- Of `voice`: minimum spend.
     topped_up       INTEGER NOT NULL,
+    -- Seconds that the month before left of its package; NULL: not asked for yet, or none are passed on.
+    carried         INTEGER,
     sequence        INTEGER NOT NULL,
     PRIMARY KEY (month, number, tenant)
 ) STRICT, WITHOUT ROWID;

@@ -28,6 +28,8 @@ pub(super) struct UsageRow {
     pub(super) unrated: i64,
     /// Of `voice`: what the month was topped up by.
     pub(super) topped_up: i64,
+    /// Seconds of the month before's package; `None`: nobody asked yet, or it passes nothing on.
+    pub(super) carried: Option<i64>,
 }
 
 impl UsageRow {
@@ -98,13 +100,13 @@ impl Totals {
         write_meters(&self.meters, connection)?;
         let mut statement = connection.prepare_cached(
             "INSERT INTO usage (month, number, tenant, offered, answered, refused, charged_seconds, setup, voice,
-                 messages, functions, unrated, topped_up, sequence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 messages, functions, unrated, topped_up, carried, sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (month, number, tenant) DO UPDATE SET offered = excluded.offered,
                  answered = excluded.answered, refused = excluded.refused, charged_seconds = excluded.charged_seconds,
                  setup = excluded.setup, voice = excluded.voice, messages = excluded.messages,
                  functions = excluded.functions, unrated = excluded.unrated, topped_up = excluded.topped_up,
-                 sequence = excluded.sequence",
+                 carried = excluded.carried, sequence = excluded.sequence",
         )?;
         for (key, (before, row)) in self.rows {
             if before == row {
@@ -125,6 +127,7 @@ impl Totals {
                 row.functions,
                 row.unrated,
                 row.topped_up,
+                row.carried,
                 *sequence,
             ))?;
         }
@@ -150,7 +153,7 @@ fn find(connection: &Connection, key: UsageKey) -> rusqlite::Result<Option<Usage
     connection
         .prepare_cached(
             "SELECT offered, answered, refused, charged_seconds, setup, voice, messages, functions, unrated,
-                 topped_up
+                 topped_up, carried
              FROM usage WHERE month = ?1 AND number = ?2 AND tenant = ?3",
         )?
         .query_row((key.month, key.number, key.tenant), |row| {
@@ -165,6 +168,7 @@ fn find(connection: &Connection, key: UsageKey) -> rusqlite::Result<Option<Usage
                 functions: row.get(7)?,
                 unrated: row.get(8)?,
                 topped_up: row.get(9)?,
+                carried: row.get(10)?,
             })
         })
         .optional()

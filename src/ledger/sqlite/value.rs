@@ -66,6 +66,10 @@ pub(super) fn distance_from(column: i64) -> DistanceClass {
 }
 
 /// Counts never go below zero; one that did would be shown as none and found by the recomputation.
+pub(super) fn count_column(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 pub(super) fn count_from(column: i64) -> u64 {
     u64::try_from(column).unwrap_or(0)
 }

@@ -15,7 +15,8 @@ use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::Total;
 use crate::domain::rating::minimum::{Filling, MonthSoFar, minimum_charge};
 use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
-use crate::domain::rating::rate::{PackageUse, Rated, Unrated, Used, meter, rate_call};
+use crate::domain::rating::rate::{MonthPackage, PackageUse, Rated, Unrated, Used, cumulative_price, meter, rate_call};
+use crate::domain::rating::roll_over::left_over;
 use crate::domain::rating::{CallRecord, MicroYuan};
 use crate::offline::Offline;
 
@@ -49,6 +50,8 @@ struct MonthUse {
     seconds: u64,
     /// Of these, by the meters of rates that look back on the month.
     metered: BTreeMap<String, u64>,
+    /// Seconds carried over, once asked for.
+    carried: Option<u64>,
     voice: MicroYuan,
 }
 
@@ -93,11 +96,12 @@ impl Rater {
         let number = record.number();
         let terms = self.terms.get(&number).ok_or(NotRated::NumberNotHeld(number))?;
         let month = terms.book.month_of(record.started_at());
+        let carried_seconds = self.carried(number, month);
         let used = self.used.entry((number, month)).or_default();
         let package = package_of_month(&[terms.span()], month)?;
         let distance = record.distance();
         let rated = if let Some(terms_of_month) = package {
-            let package = PackageUse { terms: terms_of_month, used_seconds: used.seconds };
+            let package = PackageUse { terms: terms_of_month, used_seconds: used.seconds, carried_seconds };
             rate_call(&terms.book, Used::Package(package), record, distance)?
         } else if let Some(meter) = meter(&terms.book, record, distance)? {
             let metered = used.metered.entry(meter.to_string()).or_default();
@@ -112,7 +116,56 @@ impl Rater {
             used.legs_charged += 1;
             used.voice = plus(used.voice, charge.amount);
         }
+        self.pass_on(number, month);
         Ok(rated)
+    }
+
+    /// What the month before left over of a package. Of the time before the first call nothing is known, and nothing taken.
+    fn carried(&self, number: FourHundred, month: Month) -> u64 {
+        if let Some(carried) = self.used.get(&(number, month)).and_then(|used| used.carried) {
+            return carried;
+        }
+        let earlier = self.used.range(..(number, month)).next_back();
+        if earlier.is_none_or(|((of, _), _)| *of != number) {
+            return 0;
+        }
+        let before = month.previous();
+        let Some(package) = self.package(number, before) else { return 0 };
+        let used = self.used.get(&(number, before)).map_or(0, |used| used.seconds);
+        let carried = if used == 0 { 0 } else { self.carried(number, before) };
+        left_over(package.package, used, carried)
+    }
+
+    fn package(&self, number: FourHundred, month: Month) -> Option<MonthPackage<'_>> {
+        package_of_month(&[self.terms.get(&number)?.span()], month).ok()?
+    }
+
+    /// Brings later months to what they have carried over now.
+    fn pass_on(&mut self, number: FourHundred, mut month: Month) {
+        let own = self.used.get(&(number, month)).and_then(|used| used.carried);
+        let carried = self.carried(number, month);
+        if let Some(used) = self.used.get_mut(&(number, month)).filter(|_| own.is_none()) {
+            used.carried = Some(carried);
+        }
+        while let Some(next) = self.used.get(&(number, month.next())) {
+            let (Some(before), seconds, before_month) = (next.carried, next.seconds, month) else { return };
+            month = month.next();
+            let Some(package) = self.package(number, before_month) else { return };
+            let used = self.used.get(&(number, before_month));
+            let carried = used.map_or(0, |used| left_over(package.package, used.seconds, used.carried.unwrap_or(0)));
+            if carried == before {
+                return;
+            }
+            let rounding = |terms: MonthPackage<'_>| terms.version.rounding();
+            let more = self.package(number, month).and_then(|terms| {
+                let price = |carried| cumulative_price(terms.package, carried, seconds, rounding(terms)).ok();
+                price(carried)?.checked_sub(price(before)?)
+            });
+            if let Some(next) = self.used.get_mut(&(number, month)) {
+                next.carried = Some(carried);
+                next.voice = plus(next.voice, more.unwrap_or_default());
+            }
+        }
     }
 
     /// The usage month of a record's start, where its number is held.
@@ -193,4 +246,54 @@ fn total(number: FourHundred, month: Month, used: &MonthUse, terms: &Terms) -> N
 /// Sums that do not fit stay at the largest amount: nobody owes that much.
 pub(super) fn plus(one: MicroYuan, other: MicroYuan) -> MicroYuan {
     one.checked_add(other).unwrap_or(MicroYuan::from_micros(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOK: &str = r#"{"versions": [{"effectiveFrom": "2026-01-01", "voice": {"rates": [{"name": "all",
+        "perMinute": {"enterprise": "0.60"}}]}, "packages": [{"name": "m10", "monthly": "5.00", "minutes": 10,
+        "thenPerMinute": "0.12", "rollOver": "NextMonth"}], "minimumMonthly": {"counts": ["Voice"]}}]}"#;
+
+    fn rater(package: Option<&str>) -> Rater {
+        let terms = Terms {
+            tenant: "acme".to_owned(),
+            book: Arc::new(PriceBook::new(&serde_json::from_str(BOOK).unwrap()).unwrap()),
+            package: package.map(str::to_owned),
+            functions: Vec::new(),
+            minimum: Some("5.30".parse().unwrap()),
+        };
+        Rater { terms: HashMap::from([("4001000868".parse().unwrap(), terms)]), used: BTreeMap::new() }
+    }
+
+    fn call(index: usize, month: &str, minutes: i64) -> CallRecord {
+        let begin: Timestamp = format!("{month}-10T10:00:00+08:00").parse().unwrap();
+        let end = begin + jiff::SignedDuration::from_mins(minutes);
+        let text = format!(
+            r#"{{"source":"fs-1","callId":"{index}","leg":1,"number":"4001000868","caller":"01066660000","destination":"01088880001","startedAt":"{begin}","answeredAt":"{begin}","endedAt":"{end}","outcome":"Answered"}}"#
+        );
+        CallRecord::from_json(text.as_bytes()).unwrap()
+    }
+
+    fn voice(package: Option<&str>, calls: &[(&str, i64)]) -> Vec<String> {
+        let mut rater = rater(package);
+        for (index, (month, minutes)) in calls.iter().enumerate() {
+            rater.add(&call(index, month, *minutes)).unwrap();
+        }
+        rater.totals().iter().map(|total| format!("{} {}", total.month, total.voice)).collect()
+    }
+
+    #[test]
+    fn minutes_roll_over_whatever_the_order_of_the_file_and_months_come_to_their_minimum() {
+        let calls = [("2026-10", 4), ("2026-11", 18), ("2026-10", 5), ("2026-12", 14)];
+        let expected = ["2026-10 5.30", "2026-11 5.84", "2026-12 5.48"];
+        assert_eq!(voice(Some("m10"), &calls), expected);
+        for turn in 1..calls.len() {
+            let mut turned = calls;
+            turned.rotate_left(turn);
+            assert_eq!(voice(Some("m10"), &turned), expected, "{turn}");
+        }
+        assert_eq!(voice(None, &calls[..1]), ["2026-10 5.30"]);
+    }
 }

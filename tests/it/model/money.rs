@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     days::{Zone, date_text, day, instant_text},
-    numbers::Number,
+    numbers::{Number, Terms},
     world::{CHANGE, Caller, LATER, NOW, object},
 };
 use crate::rig::Dice;
@@ -27,6 +27,8 @@ struct Version {
     recording_fee: i64,
     /// Monthly fee, minutes, price of a further one.
     package: (i64, i64, i64),
+    /// Whether the next month has what is left of its minutes.
+    rolls_over: bool,
     minimum: Option<Minimum>,
 }
 
@@ -77,6 +79,7 @@ impl Tariff {
             schedule_fee: dice.between(0, 20_000_000),
             recording_fee: dice.clone().between(0, 90_000_000),
             package: (dice.between(1, 90) * 1_000_000, dice.between(1, 200), dice.between(0, 999_999)),
+            rolls_over: dice.clone().chance(60),
             minimum: {
                 let drawn = dice.clone().below(8);
                 let counts: &[&str] = [&["Voice", "Functions"], &["Voice"] as &[&str], &["Functions", "Messages"]]
@@ -111,7 +114,8 @@ impl Tariff {
                     "rates": [at("Local", version.rates[0]), at("LongDistance", version.rates[1]), rate("other", version.rates[2])],
                 },
                 "functions": [fee("Schedule", version.schedule_fee), fee("Screening", 5_000_000), fee("Percentage", 0), recording],
-                "packages": [{"name": "bundle", "monthly": yuan(monthly), "minutes": minutes, "thenPerMinute": yuan(then)}],
+                "packages": [{"name": "bundle", "monthly": yuan(monthly), "minutes": minutes, "thenPerMinute": yuan(then),
+                    "rollOver": if version.rolls_over { "NextMonth" } else { "None" }}],
             });
             if let Some(Minimum { counts, exempt }) = &version.minimum {
                 manifest["minimumMonthly"] = json!({"counts": counts, "openingMonthExempt": exempt});
@@ -316,19 +320,9 @@ fn fees(number: &Number, tariffs: &[Tariff]) -> [(i64, Totals); 2] {
     [(NOVEMBER, first), (DECEMBER, second)]
 }
 
-/// Of the pool that every rig has: four of a kind, 168, two pairs, all others.
-fn minimum_of_grade(digits: &str) -> i64 {
-    let last = &digits.as_bytes()[digits.len() - 4..];
-    let yuan = if last.iter().all(|digit| *digit == last[0]) {
-        500
-    } else if digits.ends_with("168") {
-        120
-    } else if last[0] == last[1] && last[2] == last[3] {
-        129
-    } else {
-        40
-    };
-    yuan * 1_000_000
+/// What a number is for a month's package, and an instant of it.
+fn terms_of(number: &Number, month: i64) -> (Terms, i64) {
+    if month == NOVEMBER { (number.terms[0], NOW) } else { (number.terms[1], LATER) }
 }
 
 /// By number (place) and month.
@@ -347,16 +341,9 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
         calls.entry((record.number, month, record.call)).or_default().push(record);
         let total = totals.entry((record.number, month)).or_default();
         let Some((seconds, class)) = record.charged(tariff) else { continue };
-        // A package taken or left within the month counts from the next.
-        let (terms, of_month) = if month == NOVEMBER { (number.terms[0], NOW) } else { (number.terms[1], LATER) };
-        if terms.package {
-            let version = tariffs[terms.tariff].at_first_of_month(of_month);
-            let price = |used: i64| {
-                let beyond = (used - version.package.1 * 60).max(0);
-                sixtieth(i128::from(beyond) * i128::from(version.package.2), version.rounding)
-            };
-            total.voice += price(total.charged_seconds + seconds) - price(total.charged_seconds);
-        } else {
+        // A package taken or left within the month counts from the next; its calls are priced below, all at once.
+        let (terms, _) = terms_of(number, month);
+        if !terms.package {
             let version = tariff.at(started);
             let stepped = class == 0 && !version.steps.is_empty();
             let used = local.entry((record.number, month, tariff.name, version.from)).or_default();
@@ -367,13 +354,26 @@ pub fn totals(numbers: &[Number], tariffs: &[Tariff], records: &[Record]) -> BTr
         total.charged_seconds += seconds;
     }
     for (place, number) in numbers.iter().enumerate() {
+        let mut carried = 0;
+        for month in [NOVEMBER, DECEMBER] {
+            let (terms, of_month) = terms_of(number, month);
+            if !terms.package {
+                continue;
+            }
+            let version = tariffs[terms.tariff].at_first_of_month(of_month);
+            let total = totals.entry((place, month)).or_default();
+            let (used, own) = (total.charged_seconds, version.package.1 * 60);
+            let beyond = (used - own - carried).max(0);
+            total.voice += sixtieth(i128::from(beyond) * i128::from(version.package.2), version.rounding);
+            carried = if version.rolls_over { (own - (used - carried).max(0)).max(0) } else { 0 };
+        }
         let total = totals.entry((place, NOVEMBER)).or_default();
         // It is over, it was the first, and what the number was at its beginning says what it asks.
         let asked = &tariffs[number.terms[0].tariff].at_first_of_month(NOW).minimum;
         if let Some(Minimum { counts, .. }) = asked.as_ref().filter(|minimum| !minimum.exempt) {
             let part = |name: &str, amount: i64| if counts.contains(&name) { amount } else { 0 };
             let filled = part("Voice", total.voice) + part("Functions", total.functions);
-            total.voice += (minimum_of_grade(&number.digits) - filled).max(0);
+            total.voice += (number.minimum() - filled).max(0);
         }
     }
     for ((number, month, _), legs) in calls {

@@ -153,6 +153,21 @@ impl Number {
     }
 
     /// What it costs by at an instant, in seconds.
+    /// Least spend of a month by the pool that every rig has: four of a kind, 168, two pairs, all others.
+    pub fn minimum(&self) -> i64 {
+        let last = &self.digits.as_bytes()[self.digits.len() - 4..];
+        let yuan = if last.iter().all(|digit| *digit == last[0]) {
+            500
+        } else if self.digits.ends_with("168") {
+            120
+        } else if last[0] == last[1] && last[2] == last[3] {
+            129
+        } else {
+            40
+        };
+        yuan * 1_000_000
+    }
+
     pub fn terms_at(&self, seconds: i64) -> Terms {
         self.terms[usize::from(seconds >= CHANGE)]
     }

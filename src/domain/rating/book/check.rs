@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 
 use super::document::{
-    MinimumMonthlyDocument, PackageDocument, PriceBookDocument, RateDocument, TimeOfDayDocument, VersionDocument,
-    VolumeStepDocument, WhenDocument,
+    MinimumMonthlyDocument, PackageDocument, PriceBookDocument, RateDocument, RollOver, TimeOfDayDocument,
+    VersionDocument, VolumeStepDocument, WhenDocument,
 };
 use super::{Function, Package, PriceBook, Rate, Times, Version};
 use crate::domain::calendar::{DEFAULT_ZONE, Schedule, ScheduleError, parse_zone};
@@ -229,6 +229,7 @@ fn check_packages(at: &str, written: &[PackageDocument]) -> Result<Vec<Package>,
                 monthly: price(&format!("{at}[{index}].monthly"), &package.monthly)?,
                 minutes: whole(&format!("{at}[{index}].minutes"), package.minutes, 0, MOST_MINUTES)?,
                 then_per_minute: price(&format!("{at}[{index}].thenPerMinute"), &package.then_per_minute)?,
+                rolls_over: package.roll_over == Some(RollOver::NextMonth),
             })
         })
         .collect()

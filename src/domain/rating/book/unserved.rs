@@ -3,18 +3,13 @@
 //! A tariff works without a member that would only add money. There is none left without which a call would cost more than
 //! the tariff says: such a tariff must not be used.
 
-use super::document::{PriceBookDocument, RollOver, VersionDocument};
+use super::document::{PriceBookDocument, VersionDocument};
 
 /// Paths of the members that would add money and do not (`FullyEnforced=False, NotYetCharged`):
 /// `versions[0].tax`.
 pub fn not_yet_charged(book: &PriceBookDocument) -> Vec<String> {
     paths(book, |version| {
         let mut found = Vec::new();
-        for (at, package) in version.packages.iter().enumerate() {
-            if package.roll_over == Some(RollOver::NextMonth) {
-                found.push(format!("packages[{at}].rollOver"));
-            }
-        }
         if version.messages.is_some() {
             found.push("messages".to_owned());
         }

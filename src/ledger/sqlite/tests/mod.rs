@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 mod bindings;
 mod booking;
+mod carry;
 mod crash;
 mod failures;
 mod fees;
