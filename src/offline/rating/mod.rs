@@ -189,6 +189,9 @@ impl Desk {
 }
 
 #[cfg(test)]
+mod split_tests;
+
+#[cfg(test)]
 mod tests {
     use LineOutcome::{Conflict, Duplicate, Rated, Refused, Unrated};
 
