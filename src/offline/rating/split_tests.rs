@@ -118,8 +118,11 @@ fn fields_of(kind: &str) -> BTreeSet<String> {
     found
 }
 
-/// What the caller and the enterprise pay for a minute to the same town and to another, and by which price book.
-fn split(folder: &std::path::Path) -> Option<Vec<(Option<MicroYuan>, Option<MicroYuan>, Digest)>> {
+/// What the caller and the enterprise pay for a minute, and by which price book.
+type Split = (Option<MicroYuan>, Option<MicroYuan>, Digest);
+
+/// Of a call to the same town and of one to another; `None`: the number is not served.
+fn split(folder: &std::path::Path) -> Option<Vec<Split>> {
     let offline =
         Offline::read(&[root().join("examples/platform"), folder.to_owned()], &[SKIPPED.to_owned()], now()).ok()?;
     let record = |leg: u32, destination: &str| {
