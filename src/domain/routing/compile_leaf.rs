@@ -10,7 +10,7 @@ use super::caller_lists::CallerSet;
 use super::compile::{Compiler, Violation};
 use super::compiled::{Common, CompiledDestination, CompiledEntry, CompiledOverride, GatewayId};
 use super::document::{NumberEntry, Numbers, OverrideEntry};
-use super::leaf::{CompiledCap, CompiledLeaf, LeafHeader, LeafKey, Lines, Passing, Place, ROWS_AT_MOST, Row};
+use super::leaf::{CompiledCap, CompiledLeaf, LeafHeader, LeafKey, Lines, PLACES, Passing, Place, Row};
 use super::load::{Beside, FindCallers, LoadError};
 use super::schedules::compile_schedules;
 use super::shared::Shared;
@@ -38,8 +38,10 @@ pub(super) fn compile_leaf<Text: Borrow<RawValue>>(
     if leaf.leaf.len() > 64 || !leaf.leaf.bytes().all(|digit| matches!(digit, b'0' | b'1')) {
         return Err(fault("leaf", format!("{:?} is not a path of 0 and 1", leaf.leaf)));
     }
-    if leaf.numbers.len() > ROWS_AT_MOST {
-        return Err(fault("numbers", format!("has {} items, at most {ROWS_AT_MOST} are served", leaf.numbers.len())));
+    for (list, items) in [("numbers", leaf.numbers.len()), ("schedules", leaf.schedules.len())] {
+        if items > PLACES {
+            return Err(fault(list, format!("has {items} items, at most {PLACES} are served")));
+        }
     }
     let schedules = compile_schedules(leaf, beside.schedules)?;
     let named = Named {

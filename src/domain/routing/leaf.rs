@@ -39,8 +39,8 @@ pub struct LeafHeader {
     pub tenant: String,
 }
 
-/// Numbers of one leaf, at most: what a row has to tell them and theirs apart.
-pub(super) const ROWS_AT_MOST: usize = NONE as usize;
+/// Items of any list of a leaf, at most: what a row has to tell them apart.
+pub(super) const PLACES: usize = NONE as usize;
 
 /// A row's word for "it has none".
 const NONE: u16 = u16::MAX;
@@ -90,7 +90,7 @@ pub(super) struct Place(u16);
 impl Place {
     pub(super) const NONE: Self = Self(NONE);
 
-    /// No list of a leaf is longer than the leaf.
+    /// No list of a leaf is longer than [`PLACES`].
     pub(super) fn at(index: usize) -> Self {
         Self(u16::try_from(index).unwrap_or(NONE))
     }

@@ -88,7 +88,8 @@ pub(super) fn check(document: &PriceBookDocument) -> Result<PriceBook, PriceBook
         versions.push(version);
     }
     versions.sort_by_key(|version| version.effective_from);
-    Ok(PriceBook { digest, zone, versions })
+    let rolls_over = versions.iter().flat_map(|version| &version.packages).any(|package| package.rolls_over);
+    Ok(PriceBook { digest, zone, versions, rolls_over })
 }
 
 fn check_version(at: &str, book: Digest, zone: &str, written: &VersionDocument) -> Result<Version, PriceBookError> {

@@ -37,6 +37,7 @@ pub struct PriceBook {
     zone: TimeZone,
     /// By first day, each day once.
     versions: Vec<Version>,
+    rolls_over: bool,
 }
 
 /// The prices from one day on.
@@ -171,6 +172,11 @@ impl PriceBook {
     /// The version in force at an instant; `None` before the first.
     pub fn version_at(&self, instant: Timestamp) -> Option<&Version> {
         self.version_on(self.zone.to_datetime(instant).date())
+    }
+
+    /// Whether some package lets the next month have what is left of it.
+    pub fn rolls_over(&self) -> bool {
+        self.rolls_over
     }
 
     /// The first instant of a version.
