@@ -4,6 +4,7 @@ use kube::Resource;
 
 use super::{Offline, places};
 use crate::api::conditions as types;
+use crate::api::reasons::{self as reason, Reason};
 use crate::controllers::findings::Finding;
 use crate::controllers::key::Key;
 use crate::controllers::number::{dereference, validate};
@@ -16,7 +17,7 @@ use crate::folder::{ObjectKey, Place};
 pub struct Verdict {
     pub object: ObjectKey,
     pub place: Place,
-    /// Path of the field that the sentence begins with; empty where it names none.
+    /// Path of the field that the sentence begins with, or that the reason is about; empty where neither names one.
     pub path: String,
     /// Type of the condition.
     pub condition: &'static str,
@@ -101,9 +102,28 @@ impl Bench<'_> {
         let Err(finding) = result else { return };
         let key = object_key(object);
         let Some(manifest) = self.offline.folder.objects.get(&key) else { return };
-        let (path, place) = places::of_sentence(manifest, &finding.sentence);
+        let (mut path, mut place) = places::of_sentence(manifest, &finding.sentence);
+        if let Some(field) = field_of(finding.reason).filter(|_| path.is_empty()) {
+            (path, place) = (field.to_owned(), manifest.place_of(field));
+        }
         self.verdicts.push(Verdict { object: key, place, path, condition, finding });
     }
+}
+
+/// The field that a reason is about, of sentences that name what is missing and not where it is asked for.
+fn field_of(told: Reason) -> Option<&'static str> {
+    let about: &[(&str, &[Reason])] = &[
+        ("spec.gatewayRef", &[reason::GATEWAY_NOT_FOUND, reason::NAMESPACE_NOT_ALLOWED]),
+        ("spec.tariffRef", &[reason::TARIFF_NOT_FOUND, reason::TARIFF_NOT_ALLOWED]),
+        ("spec.package", &[reason::PACKAGE_NOT_FOUND]),
+        ("spec.scheduleRef", &[reason::SCHEDULE_NOT_FOUND]),
+        ("spec.calendarRef", &[reason::CALENDAR_NOT_FOUND]),
+        ("spec.choose.poolRef", &[reason::POOL_NOT_FOUND]),
+        ("spec.numberRef", &[reason::NUMBER_NOT_FOUND]),
+        ("spec.number", &[reason::NUMBER_NOT_IN_POOL, reason::NUMBER_TAKEN, reason::NUMBER_RESERVED]),
+        ("spec.subject", &[reason::SUBJECT_NOT_FOUND]),
+    ];
+    about.iter().find(|(_, reasons)| reasons.contains(&told)).map(|(field, _)| *field)
 }
 
 /// The key under which the folder keeps an object.
