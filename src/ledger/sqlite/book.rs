@@ -99,7 +99,8 @@ pub(super) struct Priced {
     rolls_over: bool,
 }
 
-/// Rates a record by the binding of its start. Changes nothing but the rows read.
+/// Rates a record by the binding of its start. Changes no total; what was carried over to the month is noted when it is
+/// first asked for.
 pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: DistanceClass) -> Result<Verdict, LedgerError> {
     let failed = desk.failed();
     let number = value::number_column(record.number());

@@ -96,7 +96,8 @@ impl Rater {
         let number = record.number();
         let terms = self.terms.get(&number).ok_or(NotRated::NumberNotHeld(number))?;
         let month = terms.book.month_of(record.started_at());
-        let carried_seconds = self.carried(number, month);
+        let rolls_over = terms.book.rolls_over();
+        let carried_seconds = if rolls_over { self.carried(number, month) } else { 0 };
         let used = self.used.entry((number, month)).or_default();
         let package = package_of_month(&[terms.span()], month)?;
         let distance = record.distance();
@@ -116,7 +117,9 @@ impl Rater {
             used.legs_charged += 1;
             used.voice = plus(used.voice, charge.amount);
         }
-        self.pass_on(number, month);
+        if rolls_over {
+            self.pass_on(number, month);
+        }
         Ok(rated)
     }
 
