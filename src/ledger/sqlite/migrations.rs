@@ -12,7 +12,7 @@ use super::schema;
 use crate::ledger::LedgerError;
 
 /// The steps, in order; the version is their count.
-const STEPS: [&str; 1] = [schema::V1];
+const STEPS: [&str; 2] = [schema::V1, schema::V2];
 
 /// Marks the file as ours (`PRAGMA application_id`): "F400" in ASCII.
 const APPLICATION_ID: i64 = 0x4634_3030;
@@ -71,7 +71,27 @@ mod tests {
         let before: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0)).unwrap();
         run(&mut connection, Path::new("a.db")).unwrap();
         let after: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0)).unwrap();
-        assert_eq!((version(&connection).unwrap(), before), (1, after));
+        assert_eq!((version(&connection).unwrap(), before), (2, after));
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_keeps_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply(&mut connection, schema::V1, 1).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO accounts VALUES (1, 'tenant/acme');
+                 INSERT INTO bindings (number, valid_from, tenant, price_book, recorded_at)
+                     VALUES (4001000868, 0, 1, zeroblob(32), 0);
+                 INSERT INTO usage VALUES (202611, 4001000868, 1, 3, 2, 0, 120, 0, 1200000, 0, 0, 0, 7);",
+            )
+            .unwrap();
+        run(&mut connection, Path::new("a.db")).unwrap();
+        let row = |sql: &str| -> (Option<i64>, Option<i64>, Option<i64>) {
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+        };
+        assert_eq!(row("SELECT voice, topped_up, carried FROM usage"), (Some(1_200_000), Some(0), None));
+        assert_eq!(row("SELECT number, tenant, minimum_monthly FROM bindings"), (Some(4_001_000_868), Some(1), None));
     }
 
     #[test]
@@ -80,7 +100,7 @@ mod tests {
         run(&mut connection, Path::new("a.db")).unwrap();
         connection.execute("INSERT INTO schema_versions (version) VALUES (7)", []).unwrap();
         let error = run(&mut connection, Path::new("a.db")).unwrap_err();
-        assert!(error.to_string().starts_with("ledger schema 7 is newer than 1"), "{error}");
+        assert!(error.to_string().starts_with("ledger schema 7 is newer than 2"), "{error}");
     }
 
     #[test]

@@ -47,7 +47,6 @@ CREATE TABLE bindings (
     package         TEXT,
     functions       TEXT,
     calls_per_month INTEGER,
-    minimum_monthly INTEGER,
     recorded_at     INTEGER NOT NULL,
     CHECK ((tenant IS NULL) = (price_book IS NULL))
 ) STRICT;
@@ -147,24 +146,10 @@ CREATE TABLE usage (
     messages        INTEGER NOT NULL,
     functions       INTEGER NOT NULL,
     unrated         INTEGER NOT NULL,
-    -- Of `voice`: minimum spend.
-    topped_up       INTEGER NOT NULL,
-    -- Seconds that the month before left of its package; NULL: not asked for yet, or none are passed on.
-    carried         INTEGER,
     sequence        INTEGER NOT NULL,
     PRIMARY KEY (month, number, tenant)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX usage_by_sequence ON usage (sequence);
-
--- Seconds of a month that a rate with discounts by volume has charged, by what their price depends on.
-CREATE TABLE meters (
-    month   INTEGER NOT NULL,
-    number  INTEGER NOT NULL,
-    tenant  INTEGER NOT NULL REFERENCES accounts,
-    meter   TEXT NOT NULL,
-    seconds INTEGER NOT NULL,
-    PRIMARY KEY (month, number, tenant, meter)
-) STRICT, WITHOUT ROWID;
 
 -- Up to which instant a number's monthly and daily fees have been posted.
 CREATE TABLE accruals (
@@ -184,4 +169,24 @@ CREATE TRIGGER bindings_are_not_deleted BEFORE DELETE ON bindings
     BEGIN SELECT RAISE(ABORT, 'bindings are never deleted'); END;
 CREATE TRIGGER price_books_are_not_changed BEFORE UPDATE ON price_books
     BEGIN SELECT RAISE(ABORT, 'price books are never changed'); END;
+";
+
+/// Version 2: discounts by volume, minutes that roll over, minimum spend.
+pub(super) const V2: &str = r"
+-- Seconds of a month that a rate with discounts by volume has charged, by what their price depends on.
+CREATE TABLE meters (
+    month   INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    tenant  INTEGER NOT NULL REFERENCES accounts,
+    meter   TEXT NOT NULL,
+    seconds INTEGER NOT NULL,
+    PRIMARY KEY (month, number, tenant, meter)
+) STRICT, WITHOUT ROWID;
+
+-- Least spend of a month that the number's grade asks.
+ALTER TABLE bindings ADD COLUMN minimum_monthly INTEGER;
+-- Of `voice`: what the month was topped up by.
+ALTER TABLE usage ADD COLUMN topped_up INTEGER NOT NULL DEFAULT 0;
+-- Seconds that the month before left of its package; NULL: not asked for yet, or none are passed on.
+ALTER TABLE usage ADD COLUMN carried INTEGER;
 ";
