@@ -41,11 +41,11 @@ impl FromStr for Percent {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str, most: usize| {
             let fits = (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-            fits.then(|| part.parse::<u16>().ok()).flatten().ok_or_else(wrong)
+            fits.then(|| part.parse::<u32>().ok()).flatten().ok_or_else(wrong)
         };
         let hundredths = digits(decimals, 2)? * if decimals.len() == 1 { 10 } else { 1 };
         let all = digits(whole, 3)? * 100 + hundredths;
-        if all <= Self::WHOLE { Ok(Self(all)) } else { Err(wrong()) }
+        u16::try_from(all).ok().filter(|all| *all <= Self::WHOLE).map(Self).ok_or_else(wrong)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             assert_eq!(percent.to_string(), shown);
             assert_eq!(serde_json::from_str::<Percent>(&serde_json::to_string(&percent).unwrap()).unwrap(), percent);
         }
-        for wrong in ["", "100.01", "101", "1.234", "-1", "+1", "1.", ".5", "1e1", "６"] {
+        for wrong in ["", "100.01", "101", "656", "700", "999.99", "1.234", "-1", "+1", "1.", ".5", "1e1", "６"] {
             let error = wrong.parse::<Percent>().unwrap_err().to_string();
             assert!(error.contains("such as 6 or 12.5"), "{error}");
         }

@@ -70,7 +70,7 @@ struct Due {
     unpriced: Vec<String>,
     /// A month, or the set-up, waits for its price book.
     waits: bool,
-    /// Months that are over, each with the account that held the number in it.
+    /// Months that are over, or may be, each with the account that held the number in it.
     over: Vec<UsageKey>,
 }
 
@@ -159,14 +159,20 @@ impl Question<'_> {
         }
         let end = Month::of(self.now, self.zone(last));
         let mut month = Month::of(since.max(first.from).min(self.now), self.zone(first));
+        // Tariffs may have zones of their own: the month before may have ended by its own since it was last asked.
+        self.over(month.previous(), due);
         while month <= end {
             self.month(tenures, month, due);
             if month < end {
-                let number = value::number_column(self.holder.number);
-                due.over.push(UsageKey { month: value::month_column(month), number, tenant: self.account });
+                self.over(month, due);
             }
             month = month.next();
         }
+    }
+
+    fn over(self, month: Month, due: &mut Due) {
+        let number = value::number_column(self.holder.number);
+        due.over.push(UsageKey { month: value::month_column(month), number, tenant: self.account });
     }
 
     fn month(self, tenures: &[Tenure<'_>], month: Month, due: &mut Due) {

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::call::{self, CallHash, Leg, Standing};
-use super::carry;
 use super::post::{self, Posted, Posting};
+use super::roll_over;
 use super::tenancy::month_package;
 use super::totals::UsageKey;
 use super::value;
@@ -132,7 +132,7 @@ pub(super) fn judge(desk: &mut Desk<'_>, record: &CallRecord, distance: Distance
     let (mut used, mut metered, mut rolls_over) = (Used::Nothing, None, false);
     if let Some(terms) = package {
         let used_seconds = value::count_from(desk.totals.row(desk.connection, key).map_err(failed)?.charged_seconds);
-        let carried_seconds = carry::carried(desk.memory, (&mut desk.totals, desk.connection), failed, key)?;
+        let carried_seconds = roll_over::carried(desk.memory, (&mut desk.totals, desk.connection), failed, key)?;
         rolls_over = terms.package.rolls_over;
         used = Used::Package(PackageUse { terms, used_seconds, carried_seconds });
     } else {
@@ -177,7 +177,7 @@ pub(super) fn settle(
                         *metered = metered.saturating_add(seconds);
                     }
                     if rolls_over {
-                        carry::pass_on(desk, key, at)?;
+                        roll_over::pass_on(desk, key, at)?;
                     }
                     return Ok(None);
                 }

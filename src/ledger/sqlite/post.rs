@@ -62,7 +62,7 @@ fn book(
     }
     let tops_up = matches!(charge.line, Line::MinimumSpend { .. });
     if tops_up {
-        added.topped_up += charge.amount.micros();
+        added.topped_up = added.topped_up.saturating_add(charge.amount.micros());
     }
     let text = serde_json::to_string(charge).map_err(|error| LedgerError::Invalid(error.to_string()))?;
     let key = record.is_none().then(|| charge.key.to_string());

@@ -15,8 +15,8 @@ use crate::domain::rating::book::PriceBook;
 use crate::domain::rating::charge::Total;
 use crate::domain::rating::minimum::{Filling, MonthSoFar, minimum_charge};
 use crate::domain::rating::monthly::{Holder, Span, monthly_charges, package_of_month};
-use crate::domain::rating::rate::{MonthPackage, PackageUse, Rated, Unrated, Used, cumulative_price, meter, rate_call};
-use crate::domain::rating::roll_over::left_over;
+use crate::domain::rating::rate::{MonthPackage, PackageUse, Rated, Unrated, Used, meter, rate_call};
+use crate::domain::rating::roll_over::{Recarried, left_over, recarried_charge};
 use crate::domain::rating::{CallRecord, MicroYuan};
 use crate::offline::Offline;
 
@@ -145,30 +145,32 @@ impl Rater {
 
     /// Brings later months to what they have carried over now.
     fn pass_on(&mut self, number: FourHundred, mut month: Month) {
-        let own = self.used.get(&(number, month)).and_then(|used| used.carried);
         let carried = self.carried(number, month);
-        if let Some(used) = self.used.get_mut(&(number, month)).filter(|_| own.is_none()) {
+        if let Some(used) = self.used.get_mut(&(number, month)) {
             used.carried = Some(carried);
         }
-        while let Some(next) = self.used.get(&(number, month.next())) {
-            let (Some(before), seconds, before_month) = (next.carried, next.seconds, month) else { return };
-            month = month.next();
-            let Some(package) = self.package(number, before_month) else { return };
-            let used = self.used.get(&(number, before_month));
-            let carried = used.map_or(0, |used| left_over(package.package, used.seconds, used.carried.unwrap_or(0)));
+        loop {
+            let next = month.next();
+            let later = self.used.get(&(number, next)).and_then(|later| Some((later.carried?, later.seconds)));
+            let (Some((before, used)), Some(own)) = (later, self.used.get(&(number, month))) else { return };
+            let Some(package) = self.package(number, month) else { return };
+            let carried = left_over(package.package, own.seconds, own.carried.unwrap_or(0));
             if carried == before {
                 return;
             }
-            let rounding = |terms: MonthPackage<'_>| terms.version.rounding();
-            let more = self.package(number, month).and_then(|terms| {
-                let price = |carried| cumulative_price(terms.package, carried, seconds, rounding(terms)).ok();
-                price(carried)?.checked_sub(price(before)?)
-            });
-            if let Some(next) = self.used.get_mut(&(number, month)) {
-                next.carried = Some(carried);
-                next.voice = plus(next.voice, more.unwrap_or_default());
+            let more = self.recarried(number, Recarried { month: next, used, before, carried });
+            if let Some(later) = self.used.get_mut(&(number, next)) {
+                later.carried = Some(carried);
+                later.voice = plus(later.voice, more.unwrap_or_default());
             }
+            month = next;
         }
+    }
+
+    fn recarried(&self, number: FourHundred, recarried: Recarried) -> Option<MicroYuan> {
+        let holder = Holder { number, tenant: &self.terms.get(&number)?.tenant };
+        let charge = recarried_charge(holder, self.package(number, recarried.month)?, recarried);
+        charge.ok()?.map(|charge| charge.amount)
     }
 
     /// The usage month of a record's start, where its number is held.

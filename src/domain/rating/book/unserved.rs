@@ -1,7 +1,7 @@
 //! Members of a price book that are accepted as text and not reckoned with yet: named, never ignored in silence.
 //!
-//! A tariff works without a member that would only add money. There is none left without which a call would cost more than
-//! the tariff says: such a tariff must not be used.
+//! A tariff works without a member that would only add money. A member without which a call would cost more than the
+//! tariff says must be refused instead; there is none of that kind.
 
 use super::document::{PriceBookDocument, VersionDocument};
 

@@ -70,6 +70,34 @@ async fn the_opening_month_may_be_exempt_and_that_of_the_release_is_not() {
     assert!(bench.ledger().usage_of(NUMBER.parse().unwrap(), "2027-01".parse().unwrap()).await.unwrap().is_empty());
 }
 
+/// Asked when the month was over by the tariff of today, and not yet by that of the month's beginning.
+#[tokio::test]
+async fn a_month_is_topped_up_whatever_zones_its_tariffs_have() {
+    let bench = Bench::new();
+    let of = |zone: &'static str| {
+        prices_with("0.60", move |book| {
+            book["timeZone"] = json!(zone);
+            book["versions"][0]["minimumMonthly"] = json!({"counts": ["Voice"]});
+        })
+    };
+    let (tokyo, shanghai) = (of("Asia/Tokyo"), of("Asia/Shanghai"));
+    for prices in [&tokyo, &shanghai] {
+        bench.ledger().keep_price_book(prices.clone(), at("2026-10-05T00:00:00Z")).await.unwrap();
+    }
+    for (prices, from) in
+        [(&tokyo, "2026-10-05T00:00:00Z"), (&shanghai, "2026-10-20T00:00:00Z"), (&tokyo, "2026-11-20T00:00:00Z")]
+    {
+        let mut entry = binding(NUMBER, "acme", prices);
+        entry.minimum_monthly = Some("40.00".to_owned());
+        entry.since = at("2026-10-05T00:00:00Z");
+        bench.ledger().apply_bindings(part("", vec![entry]), at(from)).await.unwrap();
+    }
+    bench.ledger().accrue(at("2026-11-30T15:30:00Z")).await.unwrap();
+    assert!(bench.ledger().usage_of(NUMBER.parse().unwrap(), "2026-11".parse().unwrap()).await.unwrap().is_empty());
+    bench.ledger().accrue(at("2026-12-02T00:00:00Z")).await.unwrap();
+    assert_eq!(voice(&bench).await, "40.00");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 

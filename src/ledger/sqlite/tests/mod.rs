@@ -3,11 +3,11 @@
 pub(crate) mod bench;
 mod bindings;
 mod booking;
-mod carry;
 mod crash;
 mod failures;
 mod fees;
 mod minimum;
 mod peers;
 mod properties;
+mod roll_over;
 mod totals;

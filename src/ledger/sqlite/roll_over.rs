@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::memory::Memory;
-use super::post::{self, Posting};
+use super::post::{self, Posted, Posting};
 use super::tenancy::FirstOf;
 use super::totals::{Totals, UsageKey};
 use super::value;
@@ -90,11 +90,18 @@ fn recharge(
     let Some(first) = FirstOf::month_of(desk.memory, key)? else { return Ok(()) };
     let Some(terms) = first.package() else { return Ok(()) };
     let recarried = Recarried { month: first.month, used, before, carried };
-    let charge = recarried_charge(first.holder, terms, recarried);
-    let (binding, charge) = (first.tenure.binding, charge.map_err(|error| LedgerError::Invalid(error.to_string()))?);
-    if let Some(charge) = charge {
-        let posting = Posting { account: key.tenant, number: key.number, binding, charge: &charge };
-        post::fee(desk, posting, at)?;
+    let (number, binding) = (first.holder.number, first.tenure.binding);
+    // What cannot be counted must not keep the record that brought it out of the book.
+    let booked = match recarried_charge(first.holder, terms, recarried) {
+        Ok(None) => true,
+        Ok(Some(charge)) => {
+            let posting = Posting { account: key.tenant, number: key.number, binding, charge: &charge };
+            post::fee(desk, posting, at)? != Posted::OutOfRange
+        }
+        Err(_) => false,
+    };
+    if !booked {
+        tracing::error!(%number, month = key.month, "what a month costs with other minutes carried over is not booked: it cannot be counted");
     }
     Ok(())
 }
